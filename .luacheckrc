@@ -1,0 +1,9 @@
+-- Settings of luacheck: `luacheck lua spec apps`.
+
+std = "luajit"
+max_line_length = 100
+self = false -- an event has its `self` whether it needs it or not
+
+files["spec"] = { std = "+busted" }
+files["lua/ratchet/meta"] = { ignore = { "212", "241" } } -- stubs, with no body
+files["apps"] = { ignore = { "212/err" } } -- an example may name what it does not use

@@ -1,0 +1,116 @@
+#include "log.h"
+
+#include "buffer.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <time.h>
+#include <unistd.h>
+
+static const char *const level_names[] = {"debug", "info", "warn", "error",
+                                          "off"};
+
+/* Of the process, like the stderr that it writes to. */
+static enum log_level threshold = LOG_INFO;
+static enum log_format line_format = LOG_TEXT;
+
+void log_set_level(enum log_level level) {
+  threshold = level;
+}
+
+void log_set_format(enum log_format format) {
+  line_format = format;
+}
+
+bool log_level_named(const char *name, enum log_level *level) {
+  for (int i = LOG_DEBUG; i <= LOG_OFF; i++) {
+    if (strcmp(name, level_names[i]) != 0) continue;
+    *level = (enum log_level)i;
+    return true;
+  }
+  return false;
+}
+
+bool log_format_named(const char *name, enum log_format *format) {
+  bool text = strcmp(name, "text") == 0;
+  *format = text ? LOG_TEXT : LOG_JSON;
+  return text || strcmp(name, "json") == 0;
+}
+
+bool log_is_on(enum log_level level) {
+  return level >= threshold;
+}
+
+static void append_time(struct buffer *line) {
+  struct timespec now;
+  struct tm utc;
+  char text[40];
+  clock_gettime(CLOCK_REALTIME, &now);
+  gmtime_r(&now.tv_sec, &utc);
+  size_t n = strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%S", &utc);
+  snprintf(text + n, sizeof text - n, ".%03dZ", (int)(now.tv_nsec / 1000000));
+  buffer_append_text(line, text);
+}
+
+static void append_escaped(struct buffer *line, unsigned char byte) {
+  char text[8];
+  snprintf(text, sizeof text, line_format == LOG_JSON ? "\\u%04x" : "\\x%02x",
+           byte);
+  buffer_append_text(line, text);
+}
+
+/* Control bytes never reach a terminal or a log file as they came. */
+static void append_message(struct buffer *line, struct slice message) {
+  bool json = line_format == LOG_JSON;
+  for (size_t i = 0; i < message.length; i++) {
+    char byte = message.at[i];
+    if (byte == '\n') {
+      buffer_append_text(line, json ? "\\n" : "\n    ");
+    } else if (json && (byte == '"' || byte == '\\')) {
+      buffer_append(line, (char[]){'\\', byte}, 2);
+    } else if (byte == '\t' && !json) {
+      buffer_append_text(line, "  ");
+    } else if ((unsigned char)byte < 0x20 || byte == 0x7f) {
+      append_escaped(line, (unsigned char)byte);
+    } else {
+      buffer_append(line, &byte, 1);
+    }
+  }
+}
+
+static void write_all(const uint8_t *bytes, size_t length) {
+  while (length > 0) {
+    ssize_t written = write(STDERR_FILENO, bytes, length);
+    if (written <= 0) return; /* a full disk must not stop the server */
+    bytes += written;
+    length -= (size_t)written;
+  }
+}
+
+void log_line(enum log_level level, struct slice message) {
+  if (!log_is_on(level)) return;
+  bool json = line_format == LOG_JSON;
+  struct buffer line = {0};
+  buffer_append_text(&line, json ? "{\"time\":\"" : "");
+  append_time(&line);
+  buffer_append_text(&line, json ? "\",\"level\":\"" : " ");
+  buffer_append_text(&line, level_names[level]);
+  buffer_append_text(&line, json ? "\",\"message\":\"" : " ");
+  append_message(&line, message);
+  buffer_append_text(&line, json ? "\"}\n" : "\n");
+  write_all(line.bytes, line.length);
+  buffer_free(&line);
+}
+
+void log_printf(enum log_level level, const char *format, ...) {
+  if (!log_is_on(level)) return;
+  char message[1024];
+  va_list arguments;
+  va_start(arguments, format);
+  int length = vsnprintf(message, sizeof message, format, arguments);
+  va_end(arguments);
+  if (length < 0) return;
+  size_t shown =
+      (size_t)length < sizeof message ? (size_t)length : sizeof message - 1;
+  log_line(level, (struct slice){message, shown});
+}

@@ -1,0 +1,51 @@
+/*
+ * slice - comparing, trimming and cutting borrowed text. Nothing here copies or
+ * allocates, and letters are ASCII letters whatever the locale says.
+ */
+#include "slice.h"
+
+static char lower(char c) {
+  return c >= 'A' && c <= 'Z' ? (char)(c + ('a' - 'A')) : c;
+}
+
+static bool is_blank(char c) {
+  return c == ' ' || c == '\t';
+}
+
+/* memcmp must not be given the NULL of an empty slice, even for no bytes. */
+bool slice_equals(struct slice a, struct slice b) {
+  if (a.length != b.length) return false;
+  return a.length == 0 || memcmp(a.at, b.at, a.length) == 0;
+}
+
+bool slice_equals_nocase(struct slice a, struct slice b) {
+  if (a.length != b.length) return false;
+  for (size_t i = 0; i < a.length; i++) {
+    if (lower(a.at[i]) != lower(b.at[i])) return false;
+  }
+  return true;
+}
+
+struct slice slice_trim(struct slice text) {
+  while (text.length > 0 && is_blank(text.at[0])) {
+    text.at++;
+    text.length--;
+  }
+  while (text.length > 0 && is_blank(text.at[text.length - 1])) text.length--;
+  return text;
+}
+
+struct slice slice_cut(struct slice *rest, char separator) {
+  struct slice part = *rest;
+  const char *found =
+      part.length ? memchr(part.at, separator, part.length) : NULL;
+
+  if (!found) {
+    *rest = (struct slice){NULL, 0};
+    return part;
+  }
+  part.length = (size_t)(found - part.at);
+  rest->at = found + 1;
+  rest->length -= part.length + 1;
+  return part;
+}

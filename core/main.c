@@ -1,0 +1,241 @@
+/*
+ * main - reads the command line, wires the layers together, runs the loop.
+ *
+ * Everything happens on one thread with a large stack: Lua code that recurses
+ * through C (string.gsub, coroutine.wrap, __tostring) uses the C stack, and
+ * runs into Lua's own limits before it runs out of this one. Only pages that
+ * are touched count.
+ */
+#include "base/log.h"
+#include "base/pool.h"
+#include "net/signals.h"
+#include "proto/libraries.h"
+#include "script/script.h"
+#include "server/server.h"
+
+#include <errno.h>
+#include <getopt.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+enum {
+  EXIT_OK = 0,
+  EXIT_APP = 1,
+  EXIT_USAGE = 2,
+  STACK_SIZE = 128 * 1024 * 1024,
+  OWN_DESCRIPTORS = 64, /* not for connections: files, the loop, the app's */
+};
+
+static const char usage[] =
+    "usage: ratchet-lua [options] app.lua [arguments]\n"
+    "\n"
+    "Serves WebSockets with an application written in Lua.\n"
+    "\n"
+    "  --host NAME        the address to listen on, over the app's own\n"
+    "  --port N           the port to listen on, over the app's own; 0: any\n"
+    "  --log-level LEVEL  debug, info (default), warn, error, off\n"
+    "  --log-format FORM  text (default) or json, a line an event, on stderr\n"
+    "  --version          the version, and those of the libraries\n"
+    "  --help             this text\n"
+    "\n"
+    "Exit status: 0 done, 1 the app failed to load or to listen, 2 wrong usage.\n";
+
+/* Everything there is, for as long as the process runs. */
+struct program {
+  struct script_options options;
+  int count;
+  char **arguments; /* the app file and what follows it */
+  struct loop loop;
+  struct server server;
+  struct script *script;
+  struct signals signals;
+  int status;
+};
+
+/* ---- the command line */
+
+static int complain(const char *what, const char *value) {
+  fprintf(stderr, "ratchet-lua: %s%s (see ratchet-lua --help)\n", what, value);
+  return EXIT_USAGE;
+}
+
+static bool read_port(const char *text, int *port) {
+  char *end;
+  long value = strtol(text, &end, 10);
+  if (*text == '\0' || *end != '\0' || value < 0 || value > 65535) return false;
+  *port = (int)value;
+  return true;
+}
+
+static int print_version(void) {
+  printf("ratchet-lua %s\n%s, libuv %s, %s\n", RATCHET_VERSION,
+         script_library(), loop_library(), proto_libraries());
+  return EXIT_OK;
+}
+
+enum { OPTION_HOST = 256, OPTION_PORT, OPTION_LEVEL, OPTION_FORMAT };
+
+static const struct option long_options[] = {
+    {"host", required_argument, NULL, OPTION_HOST},
+    {"port", required_argument, NULL, OPTION_PORT},
+    {"log-level", required_argument, NULL, OPTION_LEVEL},
+    {"log-format", required_argument, NULL, OPTION_FORMAT},
+    {"version", no_argument, NULL, 'v'},
+    {"help", no_argument, NULL, 'h'},
+    {NULL, 0, NULL, 0},
+};
+
+/* -1: go on; else the exit status. */
+static int read_option(struct program *program, int option, const char *value) {
+  enum log_level level;
+  enum log_format format;
+  switch (option) {
+  case OPTION_HOST: program->options.host = value; return -1;
+  case OPTION_PORT:
+    if (read_port(value, &program->options.port)) return -1;
+    return complain("--port takes a number from 0 to 65535, not ", value);
+  case OPTION_LEVEL:
+    if (!log_level_named(value, &level)) {
+      return complain("--log-level takes debug, info, warn, error or off, not ",
+                      value);
+    }
+    log_set_level(level);
+    return -1;
+  case OPTION_FORMAT:
+    if (!log_format_named(value, &format)) {
+      return complain("--log-format takes text or json, not ", value);
+    }
+    log_set_format(format);
+    return -1;
+  case 'v': return print_version();
+  case 'h': fputs(usage, stdout); return EXIT_OK;
+  default: return complain("wrong usage", "");
+  }
+}
+
+static int read_command_line(struct program *program, int argc, char **argv) {
+  int option;
+  program->options.port = -1;
+  /* "+": what follows the app file is the app's. */
+  while ((option = getopt_long(argc, argv, "+", long_options, NULL)) != -1) {
+    int status = read_option(program, option, optarg);
+    if (status >= 0) return status;
+  }
+  if (optind == argc) return complain("which app? an app.lua is missing", "");
+  program->count = argc - optind;
+  program->arguments = argv + optind;
+  if (access(program->arguments[0], R_OK) == 0) return -1;
+  fprintf(stderr, "ratchet-lua: cannot read %s: %s\n", program->arguments[0],
+          strerror(errno));
+  return EXIT_APP;
+}
+
+/* ---- running */
+
+/* As many connections as the system lets the process have. */
+static size_t raise_descriptor_limit(void) {
+  struct rlimit limit;
+  if (getrlimit(RLIMIT_NOFILE, &limit) != 0) return SIZE_MAX;
+  limit.rlim_cur = limit.rlim_max;
+  setrlimit(RLIMIT_NOFILE, &limit);
+  getrlimit(RLIMIT_NOFILE, &limit);
+  if (limit.rlim_cur == RLIM_INFINITY) return SIZE_MAX;
+  if (limit.rlim_cur <= 2 * OWN_DESCRIPTORS) return limit.rlim_cur / 2;
+  return limit.rlim_cur - OWN_DESCRIPTORS;
+}
+
+static void on_turn(void *owner) {
+  struct program *program = owner;
+  script_turn(program->script);
+  server_turn(&program->server);
+}
+
+static void on_drained(void *owner) {
+  loop_stop(&((struct program *)owner)->loop);
+}
+
+/* The first asks everybody to go; the second does not wait for them. */
+static void on_signal(void *owner, int number) {
+  struct program *program = owner;
+  bool is_first = !program->server.draining;
+  log_printf(LOG_INFO, "signal %d: %s %zu connections", number,
+             is_first ? "saying goodbye to" : "dropping",
+             program->server.count);
+  script_stop_listening(program->script);
+  server_drain(&program->server, on_drained, program);
+}
+
+static bool load(struct program *program) {
+  const char *app = program->arguments[0];
+  if (!script_load(program->script, program->count, program->arguments)) {
+    return false;
+  }
+  if (script_is_listening(program->script)) return true;
+  log_printf(LOG_ERROR, "%s listens nowhere: its last line should be app:run()",
+             app);
+  return false;
+}
+
+static void serve(struct program *program) {
+  printf("ratchet-lua %s serves %s\n%s", RATCHET_VERSION,
+         program->arguments[0], script_addresses(program->script));
+  fflush(stdout);
+  loop_run(&program->loop);
+}
+
+static void close_everything(struct program *program) {
+  script_stop_listening(program->script);
+  server_terminate(&program->server);
+  while (program->server.count > 0) {
+    script_end_waits(program->script);
+    loop_turn(&program->loop);
+  }
+  program->loop.on_turn = NULL;
+  script_free(program->script);
+  loop_close(&program->loop);
+  server_free(&program->server);
+  pool_drain();
+}
+
+static void *run(void *argument) {
+  struct program *program = argument;
+  program->status = EXIT_APP;
+  if (loop_init(&program->loop) != 0) return NULL;
+  if (server_init(&program->server, &program->loop.clock) != 0) return NULL;
+  program->server.max_connections = raise_descriptor_limit();
+  program->script =
+      script_new(&program->loop, &program->server, &program->options);
+  if (!program->script) return NULL;
+  program->loop.on_turn = on_turn;
+  program->loop.owner = program;
+  signals_watch(&program->signals, &program->loop, on_signal, program);
+  if (load(program)) {
+    program->status = EXIT_OK;
+    serve(program);
+  }
+  close_everything(program);
+  return NULL;
+}
+
+static int run_on_large_stack(struct program *program) {
+  pthread_t thread;
+  pthread_attr_t attributes;
+  pthread_attr_init(&attributes);
+  pthread_attr_setstacksize(&attributes, STACK_SIZE);
+  if (pthread_create(&thread, &attributes, run, program) != 0) {
+    return complain("cannot start: no memory for its stack", "");
+  }
+  pthread_join(thread, NULL);
+  pthread_attr_destroy(&attributes);
+  return program->status;
+}
+
+int main(int argc, char **argv) {
+  static struct program program;
+  int status = read_command_line(&program, argc, argv);
+  if (status >= 0) return status;
+  return run_on_large_stack(&program);
+}

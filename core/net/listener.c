@@ -1,0 +1,113 @@
+#include "listener.h"
+
+#include "base/mem.h"
+
+#include <string.h>
+
+enum { BACKLOG = 4096 };
+
+/* Owned by whoever opened it until listener_close; then by libuv, whose close
+ * callback frees it. */
+struct listener {
+  struct loop *loop;
+  listener_accepted accepted;
+  void *owner;
+  enum stream_kind kind;
+  union {
+    uv_handle_t handle;
+    uv_stream_t stream;
+    uv_tcp_t tcp;
+    uv_pipe_t pipe;
+  } uv;
+};
+
+static void on_connection(uv_stream_t *handle, int error) {
+  struct listener *listener = handle->data;
+  struct transport *transport;
+  if (error) return;
+  if (stream_accept(listener->loop, handle, listener->kind, &transport)) return;
+  listener->accepted(listener->owner, transport);
+}
+
+static void on_closed(uv_handle_t *handle) {
+  mem_free(handle->data);
+}
+
+void listener_close(struct listener *listener) {
+  uv_close(&listener->uv.handle, on_closed);
+}
+
+static struct listener *listener_new(struct loop *loop, enum stream_kind kind,
+                                     listener_accepted accepted, void *owner) {
+  struct listener *listener = mem_alloc_zeroed(1, sizeof *listener);
+  if (!listener) return NULL;
+  listener->loop = loop;
+  listener->kind = kind;
+  listener->accepted = accepted;
+  listener->owner = owner;
+  if (kind == STREAM_TCP) {
+    uv_tcp_init(&loop->uv, &listener->uv.tcp);
+  } else {
+    uv_pipe_init(&loop->uv, &listener->uv.pipe, 0);
+  }
+  listener->uv.handle.data = listener;
+  return listener;
+}
+
+/* Hands a bound listener out once it listens; otherwise ends it. */
+static int listen_or_close(struct listener *made, int error,
+                           struct listener **listener) {
+  if (!error) error = uv_listen(&made->uv.stream, BACKLOG, on_connection);
+  if (error) {
+    listener_close(made);
+    return error;
+  }
+  *listener = made;
+  return 0;
+}
+
+/* Names are looked up while the app is loaded, before anybody is served: this
+ * may block. */
+static int resolve(struct loop *loop, const char *host, int port,
+                   struct sockaddr_storage *address) {
+  char service[8];
+  uv_getaddrinfo_t request;
+  struct addrinfo hints = {.ai_socktype = SOCK_STREAM, .ai_flags = AI_PASSIVE};
+  snprintf(service, sizeof service, "%d", port);
+  int error = uv_getaddrinfo(&loop->uv, &request, NULL, host, service, &hints);
+  if (error) return error;
+  memcpy(address, request.addrinfo->ai_addr, request.addrinfo->ai_addrlen);
+  uv_freeaddrinfo(request.addrinfo);
+  return 0;
+}
+
+int listener_open_tcp(struct loop *loop, const char *host, int port,
+                      listener_accepted accepted, void *owner,
+                      struct listener **listener) {
+  struct sockaddr_storage address = {0};
+  if (port < 0 || port > 65535) return UV_EINVAL;
+  int error = resolve(loop, host, port, &address);
+  if (error) return error;
+  struct listener *made = listener_new(loop, STREAM_TCP, accepted, owner);
+  if (!made) return UV_ENOMEM;
+  error = uv_tcp_bind(&made->uv.tcp, (struct sockaddr *)&address, 0);
+  return listen_or_close(made, error, listener);
+}
+
+int listener_open_pipe(struct loop *loop, const char *path,
+                       listener_accepted accepted, void *owner,
+                       struct listener **listener) {
+  struct listener *made = listener_new(loop, STREAM_PIPE, accepted, owner);
+  if (!made) return UV_ENOMEM;
+  return listen_or_close(made, uv_pipe_bind(&made->uv.pipe, path), listener);
+}
+
+int listener_port(const struct listener *listener) {
+  struct sockaddr_storage name;
+  int length = sizeof name;
+  if (listener->kind != STREAM_TCP) return 0;
+  if (uv_tcp_getsockname(&listener->uv.tcp, (struct sockaddr *)&name, &length)) {
+    return 0;
+  }
+  return address_of((struct sockaddr *)&name).port;
+}

@@ -1,0 +1,29 @@
+/*
+ * listener - a listening socket that hands out transports. What it is told to
+ * serve is its owner's business.
+ */
+#ifndef RATCHET_NET_LISTENER_H
+#define RATCHET_NET_LISTENER_H
+
+#include "stream.h"
+
+struct listener;
+
+/* The transport is the callee's from here on. */
+typedef void (*listener_accepted)(void *owner, struct transport *transport);
+
+/* `host` is an IP address or a name; port 0 lets the system choose. Returns 0
+ * or a negative errno (UV_EAI_* for a name that is none). */
+int listener_open_tcp(struct loop *loop, const char *host, int port,
+                      listener_accepted accepted, void *owner,
+                      struct listener **listener);
+/* A unix socket at `path`. */
+int listener_open_pipe(struct loop *loop, const char *path,
+                       listener_accepted accepted, void *owner,
+                       struct listener **listener);
+/* The port that is really listened on; 0 for a pipe. */
+int listener_port(const struct listener *listener);
+/* Stops listening at once and frees the listener when libuv lets go of it. */
+void listener_close(struct listener *listener);
+
+#endif

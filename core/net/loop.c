@@ -1,0 +1,91 @@
+#include "loop.h"
+
+#include "base/mem.h"
+
+static uint64_t real_now(struct clock *clock) {
+  struct loop *loop = (struct loop *)((char *)clock - offsetof(struct loop, clock));
+  return uv_now(&loop->uv);
+}
+
+static void on_alarm(uv_timer_t *alarm) {
+  struct loop *loop = alarm->data;
+  if (loop->clock.ring) loop->clock.ring(loop->clock.owner);
+}
+
+static void real_set_alarm(struct clock *clock, uint64_t when) {
+  struct loop *loop = (struct loop *)((char *)clock - offsetof(struct loop, clock));
+  if (when == CLOCK_NEVER) {
+    uv_timer_stop(&loop->alarm);
+    return;
+  }
+  uint64_t now = uv_now(&loop->uv);
+  uv_timer_start(&loop->alarm, on_alarm, when > now ? when - now : 0, 0);
+}
+
+static void end_turn(struct loop *loop) {
+  if (loop->on_turn) loop->on_turn(loop->owner);
+}
+
+static void on_before_poll(uv_prepare_t *handle) {
+  end_turn(handle->data);
+}
+
+static void on_after_poll(uv_check_t *handle) {
+  end_turn(handle->data);
+}
+
+/* The three handles serve the others: they do not keep the loop alive. */
+static void start_handles(struct loop *loop) {
+  uv_timer_init(&loop->uv, &loop->alarm);
+  uv_prepare_init(&loop->uv, &loop->before_poll);
+  uv_check_init(&loop->uv, &loop->after_poll);
+  loop->alarm.data = loop->before_poll.data = loop->after_poll.data = loop;
+  uv_prepare_start(&loop->before_poll, on_before_poll);
+  uv_check_start(&loop->after_poll, on_after_poll);
+  uv_unref((uv_handle_t *)&loop->alarm);
+  uv_unref((uv_handle_t *)&loop->before_poll);
+  uv_unref((uv_handle_t *)&loop->after_poll);
+}
+
+int loop_init(struct loop *loop) {
+  *loop = (struct loop){.clock = {.now = real_now, .set_alarm = real_set_alarm}};
+  uv_replace_allocator(mem_alloc, mem_resize, mem_alloc_zeroed, mem_free);
+  loop->read_buffer = mem_alloc(LOOP_READ_BUFFER);
+  if (!loop->read_buffer) return UV_ENOMEM;
+  int error = uv_loop_init(&loop->uv);
+  if (error) {
+    mem_free(loop->read_buffer);
+    return error;
+  }
+  start_handles(loop);
+  return 0;
+}
+
+void loop_run(struct loop *loop) {
+  uv_run(&loop->uv, UV_RUN_DEFAULT);
+}
+
+void loop_turn(struct loop *loop) {
+  uv_run(&loop->uv, UV_RUN_NOWAIT);
+}
+
+const char *loop_library(void) {
+  return uv_version_string();
+}
+
+void loop_stop(struct loop *loop) {
+  uv_stop(&loop->uv);
+}
+
+static void close_if_open(uv_handle_t *handle, void *unused) {
+  (void)unused;
+  if (!uv_is_closing(handle)) uv_close(handle, NULL);
+}
+
+void loop_close(struct loop *loop) {
+  uv_walk(&loop->uv, close_if_open, NULL);
+  uv_run(&loop->uv, UV_RUN_DEFAULT);
+  uv_loop_close(&loop->uv);
+  mem_free(loop->read_buffer);
+  uv_library_shutdown();
+}

@@ -1,0 +1,45 @@
+/*
+ * loop - libuv's loop with what every connection on it shares: the read
+ * buffer, the real clock, and the end of a turn.
+ *
+ * A turn is one pass of libuv. Whatever handlers queued during it is written at
+ * its end, once for each connection (corking); on_turn is where that happens:
+ * after the sockets were read, and once more before the loop goes to sleep, for
+ * what timers queued.
+ */
+#ifndef RATCHET_NET_LOOP_H
+#define RATCHET_NET_LOOP_H
+
+#include "clock.h"
+
+#include <stddef.h>
+#include <uv.h>
+
+enum { LOOP_READ_BUFFER = 256 * 1024 };
+
+/* Owned by main (or a test), by value. */
+struct loop {
+  uv_loop_t uv;
+  struct clock clock;
+  uint8_t *read_buffer; /* of whichever connection is being read */
+  void (*on_turn)(void *owner);
+  void *owner;
+  uv_timer_t alarm;
+  uv_prepare_t before_poll;
+  uv_check_t after_poll;
+};
+
+/* Gives libuv the allocator of mem; call before any other use of libuv.
+ * Returns 0 or a negative errno; after a failure nothing is owed. */
+int loop_init(struct loop *loop);
+/* Until loop_stop, or until nothing is left to wait for. */
+void loop_run(struct loop *loop);
+void loop_stop(struct loop *loop);
+/* One turn, without waiting for anything. */
+void loop_turn(struct loop *loop);
+/* "1.44.2" */
+const char *loop_library(void);
+/* Closes every handle that is left and runs their close callbacks. */
+void loop_close(struct loop *loop);
+
+#endif

@@ -1,0 +1,19 @@
+/* signals - SIGTERM and SIGINT as events of the loop. */
+#ifndef RATCHET_NET_SIGNALS_H
+#define RATCHET_NET_SIGNALS_H
+
+#include "loop.h"
+
+/* Owned by main, by value; `asked` is called with the signal's number. */
+struct signals {
+  uv_signal_t handles[2];
+  void (*asked)(void *owner, int number);
+  void *owner;
+};
+
+/* Ignores SIGPIPE too: a broken stream is an error of its write. The handles do
+ * not keep the loop alive, and loop_close ends them. */
+int signals_watch(struct signals *signals, struct loop *loop,
+                  void (*asked)(void *owner, int number), void *owner);
+
+#endif

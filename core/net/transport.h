@@ -1,0 +1,63 @@
+/*
+ * transport - a stream of bytes to one peer: TCP or a pipe (stream.c), or
+ * memory (memory.c); TLS is one round another. Nothing above this line knows
+ * which it has.
+ */
+#ifndef RATCHET_NET_TRANSPORT_H
+#define RATCHET_NET_TRANSPORT_H
+
+#include "address.h"
+#include "base/slice.h"
+
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+struct transport;
+
+/* What its owner hears. No call comes from inside a function of the ops, and
+ * every function of the ops may be called from inside each, close included. */
+struct transport_events {
+  /* Where the owner would have the next bytes; 0: it has no preference. */
+  size_t (*space)(void *owner, uint8_t **bytes);
+  /* The bytes are the owner's to change, until it returns. */
+  void (*read)(void *owner, uint8_t *bytes, size_t length);
+  /* 0: the peer sends no more (FIN). A negative errno: the stream is broken,
+   * and close is the only thing left to do. */
+  void (*ended)(void *owner, int error);
+  /* What `write` took is out; or not, with a negative errno. */
+  void (*written)(void *owner, int error);
+  /* The last call of all, after `close`: the transport is freed. */
+  void (*closed)(void *owner);
+};
+
+struct transport_ops {
+  /* 0 or a negative errno. */
+  int (*start_reading)(struct transport *transport);
+  void (*stop_reading)(struct transport *transport);
+  /* Hands over what can go at once; returns how many bytes that was, from 0 to
+   * all of them, or a negative errno when the stream is broken. */
+  ssize_t (*try_write)(struct transport *transport, const struct slice *pieces,
+                       size_t count);
+  /* For what try_write left over: the pieces' bytes must stay until `written`
+   * is heard; until then neither this nor try_write may be called again.
+   * 0 or a negative errno. */
+  int (*write)(struct transport *transport, const struct slice *pieces,
+               size_t count);
+  /* Sends FIN, after everything that was written. 0 or a negative errno. */
+  int (*shutdown)(struct transport *transport);
+  /* Ends it at once. Only `closed` is heard after this. */
+  void (*close)(struct transport *transport);
+  /* The peer's address; family 0 where there is none. */
+  struct address (*peer)(struct transport *transport);
+};
+
+/* Owned by its maker's file, which frees it after `closed`; the owner borrows
+ * it until then. */
+struct transport {
+  const struct transport_ops *ops;
+  const struct transport_events *events; /* set by the owner, before reading */
+  void *owner;
+};
+
+#endif

@@ -1,0 +1,45 @@
+#include "framed.h"
+
+#include "close_code.h"
+
+#include <string.h>
+
+struct payload *framed_copy(enum opcode opcode, const void *bytes,
+                            size_t length) {
+  uint8_t header[FRAME_HEADER_MAX];
+  size_t header_length = frame_write_header(header, opcode, length);
+  struct payload *payload = payload_new(header_length + length);
+  if (!payload) return NULL;
+  memcpy(payload->head, header, header_length);
+  if (length > 0) memcpy(payload->head + header_length, bytes, length);
+  return payload;
+}
+
+struct payload *framed_borrow(enum opcode opcode, const void *bytes,
+                              size_t length, payload_release release,
+                              void *owner, int tag) {
+  uint8_t header[FRAME_HEADER_MAX];
+  size_t header_length = frame_write_header(header, opcode, length);
+  struct payload *payload =
+      payload_borrow(header_length, bytes, length, release, owner, tag);
+  if (payload) memcpy(payload->head, header, header_length);
+  return payload;
+}
+
+/* No code point is cut in two: UTF-8 continuation bytes are 10xxxxxx. */
+static size_t fitting_length(const char *reason, size_t length) {
+  size_t most = FRAME_CONTROL_MAX - 2;
+  if (length <= most) return length;
+  while (most > 0 && ((unsigned char)reason[most] & 0xC0) == 0x80) most--;
+  return most;
+}
+
+struct payload *framed_close(int code, const char *reason, size_t length) {
+  uint8_t body[FRAME_CONTROL_MAX];
+  if (code == CLOSE_NO_STATUS) return framed_copy(OP_CLOSE, NULL, 0);
+  length = fitting_length(reason, length);
+  body[0] = (uint8_t)(code >> 8);
+  body[1] = (uint8_t)code;
+  if (length > 0) memcpy(body + 2, reason, length);
+  return framed_copy(OP_CLOSE, body, length + 2);
+}

@@ -1,0 +1,24 @@
+/* framed - a message as a payload that is ready to be queued: header and all.
+ */
+#ifndef RATCHET_PROTO_FRAMED_H
+#define RATCHET_PROTO_FRAMED_H
+
+#include "base/payload.h"
+#include "frame.h"
+
+/* An unmasked frame with a copy of the bytes. One reference; NULL when there is
+ * no memory. */
+struct payload *framed_copy(enum opcode opcode, const void *bytes,
+                            size_t length);
+
+/* An unmasked frame round bytes that stay where they are until
+ * release(owner, tag). When it returns NULL, release is not called. */
+struct payload *framed_borrow(enum opcode opcode, const void *bytes,
+                              size_t length, payload_release release,
+                              void *owner, int tag);
+
+/* A close frame (RFC 6455 5.5.1). CLOSE_NO_STATUS makes an empty one; a reason
+ * over 123 bytes is cut between characters. */
+struct payload *framed_close(int code, const char *reason, size_t length);
+
+#endif

@@ -1,0 +1,104 @@
+#include "http_response.h"
+
+#include <stdio.h>
+#include <time.h>
+
+static const struct {
+  int status;
+  const char *text;
+} statuses[] = {
+    {100, "Continue"},
+    {101, "Switching Protocols"},
+    {200, "OK"},
+    {201, "Created"},
+    {202, "Accepted"},
+    {204, "No Content"},
+    {206, "Partial Content"},
+    {301, "Moved Permanently"},
+    {302, "Found"},
+    {303, "See Other"},
+    {304, "Not Modified"},
+    {307, "Temporary Redirect"},
+    {308, "Permanent Redirect"},
+    {400, "Bad Request"},
+    {401, "Unauthorized"},
+    {403, "Forbidden"},
+    {404, "Not Found"},
+    {405, "Method Not Allowed"},
+    {406, "Not Acceptable"},
+    {408, "Request Timeout"},
+    {409, "Conflict"},
+    {410, "Gone"},
+    {411, "Length Required"},
+    {413, "Content Too Large"},
+    {414, "URI Too Long"},
+    {415, "Unsupported Media Type"},
+    {416, "Range Not Satisfiable"},
+    {417, "Expectation Failed"},
+    {422, "Unprocessable Content"},
+    {426, "Upgrade Required"},
+    {429, "Too Many Requests"},
+    {431, "Request Header Fields Too Large"},
+    {500, "Internal Server Error"},
+    {501, "Not Implemented"},
+    {502, "Bad Gateway"},
+    {503, "Service Unavailable"},
+    {504, "Gateway Timeout"},
+    {505, "HTTP Version Not Supported"},
+};
+
+const char *http_status_text(int status) {
+  for (size_t i = 0; i < sizeof statuses / sizeof *statuses; i++) {
+    if (statuses[i].status == status) return statuses[i].text;
+  }
+  return "Unknown";
+}
+
+static bool is_token_byte(unsigned char byte) {
+  if (byte >= '0' && byte <= '9') return true;
+  if ((byte | 0x20) >= 'a' && (byte | 0x20) <= 'z') return true;
+  return byte != '\0' && strchr("!#$%&'*+-.^_`|~", byte) != NULL;
+}
+
+bool http_header_is_safe(struct slice name, struct slice value) {
+  if (name.length == 0) return false;
+  for (size_t i = 0; i < name.length; i++) {
+    if (!is_token_byte((unsigned char)name.at[i])) return false;
+  }
+  for (size_t i = 0; i < value.length; i++) {
+    unsigned char byte = (unsigned char)value.at[i];
+    if ((byte < 0x20 && byte != '\t') || byte == 0x7f) return false;
+  }
+  return true;
+}
+
+static bool add_date(struct buffer *to) {
+  char text[48];
+  time_t now = time(NULL);
+  struct tm utc;
+  gmtime_r(&now, &utc);
+  strftime(text, sizeof text, "Date: %a, %d %b %Y %H:%M:%S GMT\r\n", &utc);
+  return buffer_append_text(to, text);
+}
+
+bool http_response_start(struct buffer *to, int status) {
+  char line[80];
+  snprintf(line, sizeof line, "HTTP/1.1 %d %s\r\n", status,
+           http_status_text(status));
+  return buffer_append_text(to, line) && (status == 101 || add_date(to));
+}
+
+bool http_response_header(struct buffer *to, struct slice name,
+                          struct slice value) {
+  return buffer_append(to, name.at, name.length) &&
+         buffer_append(to, ": ", 2) &&
+         buffer_append(to, value.at, value.length) &&
+         buffer_append(to, "\r\n", 2);
+}
+
+bool http_response_end(struct buffer *to, size_t content_length) {
+  char line[80];
+  snprintf(line, sizeof line,
+           "Content-Length: %zu\r\nConnection: close\r\n\r\n", content_length);
+  return buffer_append_text(to, line);
+}

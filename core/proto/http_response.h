@@ -1,0 +1,27 @@
+/*
+ * http_response - the bytes of an HTTP/1.1 answer's head. Every answer has Date
+ * and Content-Length, so that a client never guesses where it ends.
+ */
+#ifndef RATCHET_PROTO_HTTP_RESPONSE_H
+#define RATCHET_PROTO_HTTP_RESPONSE_H
+
+#include "base/buffer.h"
+#include "base/slice.h"
+
+#include <stdbool.h>
+
+/* "Not Found" for 404; "Unknown" for a status without a name. */
+const char *http_status_text(int status);
+
+/* May these go into a header? A token as the name, no control bytes in the
+ * value: CR and LF would let whoever chose the value write the answer. */
+bool http_header_is_safe(struct slice name, struct slice value);
+
+/* The status line and, but for 101, Date. */
+bool http_response_start(struct buffer *to, int status);
+bool http_response_header(struct buffer *to, struct slice name,
+                          struct slice value);
+/* Content-Length, Connection: close, and the blank line. */
+bool http_response_end(struct buffer *to, size_t content_length);
+
+#endif

@@ -1,0 +1,8 @@
+/* libraries - what this layer is built on, for `ratchet-lua --version`. */
+#ifndef RATCHET_PROTO_LIBRARIES_H
+#define RATCHET_PROTO_LIBRARIES_H
+
+/* "llhttp 9.2.1, mbedTLS 3.6.2" */
+const char *proto_libraries(void);
+
+#endif

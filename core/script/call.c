@@ -1,0 +1,87 @@
+/*
+ * The only ways from C into Lua. Nothing raised there crosses them.
+ */
+#include "base/log.h"
+#include "internal.h"
+
+bool script_protect(struct script *script, lua_CFunction work, void *argument,
+                    const char *what) {
+  int status = lua_cpcall(script->L, work, argument);
+  if (status == 0) return true;
+  script_log_error(script->L, what);
+  lua_pop(script->L, 1);
+  return false;
+}
+
+bool script_protect_prepared(struct script *script, int prepared,
+                             void *argument, const char *what) {
+  lua_State *L = script->L;
+  lua_rawgeti(L, LUA_REGISTRYINDEX, prepared);
+  lua_pushlightuserdata(L, argument);
+  if (lua_pcall(L, 1, 0, 0) == 0) return true;
+  script_log_error(L, what);
+  lua_pop(L, 1);
+  return false;
+}
+
+int script_resume(struct script *script, lua_State *co, int arguments) {
+  lua_State *before = script->running;
+  script->running = co;
+  script->wait_ticket = NULL;
+  int status = lua_resume(co, arguments);
+  script->running = before;
+  return status;
+}
+
+static int add_traceback(lua_State *L) {
+  script_push_traceback(L, L);
+  return 1;
+}
+
+int script_call_luv(lua_State *L, int arguments, int results, int flags) {
+  (void)flags;
+  int function = lua_gettop(L) - arguments;
+  lua_pushcfunction(L, add_traceback);
+  lua_insert(L, function);
+  int status = lua_pcall(L, arguments, results, function);
+  if (status == 0) {
+    lua_remove(L, function);
+    return lua_gettop(L) - function + 1;
+  }
+  script_log_error(L, "luv callback");
+  lua_settop(L, function - 1);
+  return -status;
+}
+
+/* The message is at the top of `co`. */
+void script_push_traceback(lua_State *L, lua_State *co) {
+  if (lua_isstring(co, -1)) {
+    luaL_traceback(L, co, lua_tostring(co, -1), L == co ? 1 : 0);
+    return;
+  }
+  lua_pushvalue(co, -1);
+  if (L != co) lua_xmove(co, L, 1);
+}
+
+static int describe(lua_State *L) {
+  size_t length;
+  const char *text;
+  lua_settop(L, 2);
+  const char *where = lua_touserdata(L, 1);
+  if (luaL_callmeta(L, 2, "__tostring")) lua_replace(L, 2);
+  text = lua_tolstring(L, 2, &length);
+  if (text) lua_pushfstring(L, "%s: %s", where, text);
+  else lua_pushfstring(L, "%s: a %s was raised", where, luaL_typename(L, 2));
+  text = lua_tolstring(L, -1, &length);
+  log_line(LOG_ERROR, (struct slice){text, length});
+  return 0;
+}
+
+void script_log_error(lua_State *L, const char *where) {
+  lua_pushcfunction(L, describe);
+  lua_pushlightuserdata(L, (void *)(uintptr_t)where);
+  lua_pushvalue(L, -3);
+  if (lua_pcall(L, 2, 0, 0) == 0) return;
+  log_printf(LOG_ERROR, "%s: an error that cannot be shown", where);
+  lua_pop(L, 1);
+}

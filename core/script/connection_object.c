@@ -1,0 +1,428 @@
+/*
+ * connection_object - the connection as Lua sees it.
+ *
+ * A userdata that borrows the connection; the same connection is always the
+ * same value. The app's own fields (conn.name = "ada") live in a table that is
+ * made by the first of them. The functions here check their arguments, call
+ * server/connection.h, and translate the answer.
+ */
+#include "base/utf8.h"
+#include "internal.h"
+#include "proto/framed.h"
+
+/* Upvalues of every function that script_register made. */
+#define UP_SCRIPT    lua_upvalueindex(1)
+#define UP_METATABLE lua_upvalueindex(2)
+/* Of __index and __newindex: the members. */
+#define UP_MEMBERS lua_upvalueindex(1)
+
+enum {
+  BORROWED_TEXT = 16 * 1024, /* from here on, sent from Lua's own memory */
+};
+
+static const char object_name[] = "ratchet.Connection";
+
+static struct connection_object *check_object(lua_State *L) {
+  struct connection_object *object = lua_touserdata(L, 1);
+  if (object && lua_getmetatable(L, 1)) {
+    bool is_ours = lua_rawequal(L, -1, UP_METATABLE);
+    lua_pop(L, 1);
+    if (is_ours) return object;
+  }
+  luaL_typerror(L, 1, object_name);
+  return NULL;
+}
+
+struct connection_object *connection_object_to(lua_State *L, int index) {
+  return luaL_checkudata(L, index, object_name);
+}
+
+/* ---- messages */
+
+static void release_text(void *owner, int held) {
+  script_release(owner, held);
+}
+
+static struct payload *borrow_text(struct script *script, lua_State *L,
+                                   int index, enum opcode opcode) {
+  size_t length;
+  const char *text = lua_tolstring(L, index, &length);
+  lua_pushvalue(L, index);
+  int held = script_hold(script, L);
+  struct payload *payload =
+      framed_borrow(opcode, text, length, release_text, script, held);
+  if (!payload) script_release(script, held);
+  return payload;
+}
+
+static struct payload *raw_copy(const char *text, size_t length) {
+  struct payload *payload = payload_new(length);
+  if (payload) memcpy(payload->head, text, length);
+  return payload;
+}
+
+static struct payload *make_payload(struct script *script, lua_State *L,
+                                    int index, int opcode) {
+  size_t length;
+  const char *text = lua_tolstring(L, index, &length);
+  if (opcode == OP_TEXT && !utf8_valid((const uint8_t *)text, length)) {
+    luaL_error(L, "a text message must be UTF-8; bytes go out with "
+                  "sendBinary(message)");
+  }
+  struct payload *payload;
+  if (opcode == OP_RAW) payload = raw_copy(text, length);
+  else if (length >= BORROWED_TEXT) {
+    payload = borrow_text(script, L, index, (enum opcode)opcode);
+  } else {
+    payload = framed_copy((enum opcode)opcode, text, length);
+  }
+  if (!payload) luaL_error(L, "out of memory");
+  return payload;
+}
+
+void message_forget(struct script *script) {
+  struct last_sent *last = &script->last_sent;
+  if (!last->payload) return;
+  payload_drop(last->payload);
+  *last = (struct last_sent){0};
+  lua_pushboolean(script->L, 0);
+  lua_rawseti(script->L, LUA_REGISTRYINDEX, script->last_text);
+}
+
+struct payload *message_payload(struct script *script, lua_State *L, int index,
+                                int opcode) {
+  struct last_sent *last = &script->last_sent;
+  size_t length;
+  if (lua_type(L, index) != LUA_TSTRING) {
+    if (lua_type(L, index) != LUA_TNUMBER) {
+      luaL_typerror(L, index, "string");
+    }
+    lua_tostring(L, index);
+  }
+  const char *text = lua_tolstring(L, index, &length);
+  if (last->text == text && last->opcode == (enum opcode)opcode) {
+    return last->payload;
+  }
+  struct payload *payload = make_payload(script, L, index, opcode);
+  if (last->payload) payload_drop(last->payload);
+  *last = (struct last_sent){text, length, (enum opcode)opcode, payload};
+  lua_pushvalue(L, index);
+  lua_rawseti(L, LUA_REGISTRYINDEX, script->last_text);
+  return payload;
+}
+
+static int send_as(lua_State *L, int opcode) {
+  struct script *script = lua_touserdata(L, UP_SCRIPT);
+  struct connection_object *object = check_object(L);
+  struct connection *conn = object->conn;
+  if (conn && connection_is_open(conn)) {
+    if (conn->is_raw) opcode = OP_RAW;
+    connection_send(conn, message_payload(script, L, 2, opcode));
+  }
+  lua_settop(L, 1);
+  return 1;
+}
+
+static int connection_send_message(lua_State *L) {
+  return send_as(L, lua_toboolean(L, 3) ? OP_BINARY : OP_TEXT);
+}
+
+static int connection_send_binary(lua_State *L) {
+  return send_as(L, OP_BINARY);
+}
+
+static int send_control(lua_State *L, enum opcode opcode) {
+  struct connection_object *object = check_object(L);
+  size_t length;
+  const char *data = luaL_optlstring(L, 2, "", &length);
+  if (length > FRAME_CONTROL_MAX) {
+    return luaL_error(L, "the data of a ping or pong has 125 bytes at most");
+  }
+  struct connection *conn = object->conn;
+  if (conn && conn->state == CONNECTION_OPEN) {
+    struct payload *payload = framed_copy(opcode, data, length);
+    if (!payload) return luaL_error(L, "out of memory");
+    connection_send(conn, payload);
+    payload_drop(payload);
+  }
+  lua_settop(L, 1);
+  return 1;
+}
+
+static int connection_ping(lua_State *L) {
+  return send_control(L, OP_PING);
+}
+
+static int connection_pong(lua_State *L) {
+  return send_control(L, OP_PONG);
+}
+
+/* ---- the rest of what it can be asked for */
+
+static int close_object(lua_State *L) {
+  struct connection_object *object = check_object(L);
+  size_t length;
+  int code = (int)luaL_optinteger(L, 2, CLOSE_NORMAL);
+  const char *reason = luaL_optlstring(L, 3, "", &length);
+  if (!close_code_is_sendable(code)) {
+    return luaL_error(L, "%d is no code to close with: 1000 to 1003, 1007 to "
+                         "1014 and 3000 to 4999 are", code);
+  }
+  if (length > FRAME_CONTROL_MAX - 2) {
+    return luaL_error(L, "the reason has %d bytes; 123 is the most",
+                      (int)length);
+  }
+  if (!utf8_valid((const uint8_t *)reason, length)) {
+    return luaL_error(L, "the reason must be UTF-8");
+  }
+  if (object->conn) {
+    connection_close(object->conn, code, (struct slice){reason, length});
+  }
+  lua_settop(L, 1);
+  return 1;
+}
+
+static int terminate_object(lua_State *L) {
+  struct connection_object *object = check_object(L);
+  if (object->conn) connection_terminate(object->conn);
+  lua_settop(L, 1);
+  return 1;
+}
+
+static int pause_object(lua_State *L) {
+  struct connection_object *object = check_object(L);
+  if (object->conn) connection_pause(object->conn, PAUSE_ASKED);
+  lua_settop(L, 1);
+  return 1;
+}
+
+static int resume_object(lua_State *L) {
+  struct connection_object *object = check_object(L);
+  if (object->conn) connection_resume(object->conn, PAUSE_ASKED);
+  lua_settop(L, 1);
+  return 1;
+}
+
+static const luaL_Reg methods[] = {
+    {"close", close_object},
+    {"pause", pause_object},
+    {"ping", connection_ping},
+    {"pong", connection_pong},
+    {"resume", resume_object},
+    {"send", connection_send_message},
+    {"sendBinary", connection_send_binary},
+    {"terminate", terminate_object},
+    {NULL, NULL},
+};
+
+/* ---- properties */
+
+static int push_id(lua_State *L, struct connection_object *object) {
+  lua_pushnumber(L, (lua_Number)object->id);
+  return 1;
+}
+
+static int push_ready_state(lua_State *L, struct connection_object *object) {
+  struct connection *conn = object->conn;
+  int state = 3;
+  if (conn && connection_is_open(conn)) state = 1;
+  else if (conn && conn->state == CONNECTION_CLOSING) state = 2;
+  lua_pushinteger(L, state);
+  return 1;
+}
+
+static int push_buffered(lua_State *L, struct connection_object *object) {
+  size_t amount = object->conn ? connection_buffered(object->conn) : 0;
+  lua_pushinteger(L, (lua_Integer)amount);
+  return 1;
+}
+
+static int push_address(lua_State *L, struct connection_object *object) {
+  char text[ADDRESS_TEXT_MAX];
+  if (!object->conn) return 0;
+  address_format(&object->conn->peer, text);
+  lua_pushstring(L, text);
+  return 1;
+}
+
+static int push_port(lua_State *L, struct connection_object *object) {
+  if (!object->conn) return 0;
+  lua_pushinteger(L, object->conn->peer.port);
+  return 1;
+}
+
+static int push_protocol(lua_State *L, struct connection_object *object) {
+  struct connection *conn = object->conn;
+  lua_pushstring(L, conn && conn->protocol ? conn->protocol : "");
+  return 1;
+}
+
+static int push_extensions(lua_State *L, struct connection_object *object) {
+  (void)object;
+  lua_pushliteral(L, "");
+  return 1;
+}
+
+static int push_secure(lua_State *L, struct connection_object *object) {
+  (void)object;
+  lua_pushboolean(L, 0);
+  return 1;
+}
+
+static void set_field(lua_State *L, struct connection_object *object);
+
+/* The request that the app has been told of, while `open` runs; else one made
+ * from the head's bytes. It then stays the same. */
+static int push_request(lua_State *L, struct connection_object *object) {
+  struct script *script = object->script;
+  struct connection *conn = object->conn;
+  struct http_head head;
+  if (!conn) return 0;
+  if (script->opening == conn) {
+    script_push_held(script, L, script->opening_request);
+  } else if (connection_head(conn, &head)) {
+    request_push(script, L, conn, &head);
+  } else {
+    return 0;
+  }
+  lua_pushliteral(L, "httpRequest");
+  lua_pushvalue(L, -2);
+  set_field(L, object);
+  return 1;
+}
+
+static const struct property {
+  const char *name;
+  int (*push)(lua_State *L, struct connection_object *object);
+} properties[] = {
+    {"bufferedAmount", push_buffered}, {"extensions", push_extensions},
+    {"httpRequest", push_request},     {"protocol", push_protocol},
+    {"readyState", push_ready_state},  {"remoteAddress", push_address},
+    {"remotePort", push_port},         {"resourceId", push_id},
+    {"secure", push_secure},
+};
+
+enum { PROPERTIES = sizeof properties / sizeof *properties };
+
+/* Pushes the app's own field of the name at `key`, or nil. */
+static void push_field(lua_State *L, struct connection_object *object,
+                       int key) {
+  if (!object->has_fields) {
+    lua_pushnil(L);
+    return;
+  }
+  lua_getfenv(L, 1);
+  lua_pushvalue(L, key);
+  lua_rawget(L, -2);
+}
+
+/* Members are functions, or numbers that stand for properties. */
+static int index_object(lua_State *L) {
+  struct connection_object *object = lua_touserdata(L, 1);
+  lua_pushvalue(L, 2);
+  lua_rawget(L, UP_MEMBERS);
+  int type = lua_type(L, 3);
+  if (type == LUA_TFUNCTION) return 1;
+  push_field(L, object, 2);
+  if (type == LUA_TNIL || !lua_isnil(L, -1)) return 1;
+  return properties[lua_tointeger(L, 3)].push(L, object);
+}
+
+/* Name and value at the top; pops both. The object is at 1. */
+static void set_field(lua_State *L, struct connection_object *object) {
+  if (!object->has_fields) {
+    lua_newtable(L);
+    lua_setfenv(L, 1);
+    object->has_fields = true;
+  }
+  lua_getfenv(L, 1);
+  lua_insert(L, -3);
+  lua_rawset(L, -3);
+  lua_pop(L, 1);
+}
+
+static int newindex_object(lua_State *L) {
+  struct connection_object *object = lua_touserdata(L, 1);
+  lua_pushvalue(L, 2);
+  lua_rawget(L, UP_MEMBERS);
+  if (!lua_isnil(L, -1)) {
+    return luaL_error(L, "\"%s\" is the connection's own and cannot be set",
+                      lua_tostring(L, 2));
+  }
+  lua_settop(L, 3);
+  set_field(L, object);
+  return 0;
+}
+
+static int object_tostring(lua_State *L) {
+  struct connection_object *object = check_object(L);
+  lua_pushfstring(L, "connection %d", (int)object->id);
+  return 1;
+}
+
+static const luaL_Reg metamethods[] = {
+    {"__tostring", object_tostring},
+    {NULL, NULL},
+};
+
+void connection_object_open(lua_State *L) {
+  luaL_newmetatable(L, object_name);
+  int metatable = lua_gettop(L);
+  script_register(L, metamethods, metatable);
+  lua_newtable(L);
+  script_register(L, methods, metatable);
+  for (int i = 0; i < PROPERTIES; i++) {
+    lua_pushinteger(L, i);
+    lua_setfield(L, -2, properties[i].name);
+  }
+  lua_pushvalue(L, -1);
+  lua_pushcclosure(L, index_object, 1);
+  lua_setfield(L, metatable, "__index");
+  lua_pushcclosure(L, newindex_object, 1);
+  lua_setfield(L, metatable, "__newindex");
+  lua_pushliteral(L, "connection");
+  lua_setfield(L, metatable, "__metatable");
+  lua_pop(L, 1);
+}
+
+/* ---- its life */
+
+void connection_object_push_new(struct script *script, lua_State *L,
+                                struct connection *conn) {
+  struct connection_object *object = lua_newuserdata(L, sizeof *object);
+  *object = (struct connection_object){conn, script, conn->id, false};
+  luaL_getmetatable(L, object_name);
+  lua_setmetatable(L, -2);
+}
+
+void connection_object_push(struct script *script, lua_State *L,
+                            struct connection *conn) {
+  script_push_held(script, L, conn->app_view);
+}
+
+void connection_object_empty(struct script *script, struct connection *conn) {
+  if (conn->app_view == 0) return;
+  lua_State *L = script->L;
+  connection_object_push(script, L, conn);
+  struct connection_object *object = lua_touserdata(L, -1);
+  object->conn = NULL;
+  lua_pop(L, 1);
+  script_release(script, conn->app_view);
+  conn->app_view = 0;
+}
+
+void connection_object_keep_request(struct script *script, lua_State *L,
+                                    struct connection *conn) {
+  int request = lua_gettop(L);
+  lua_pushliteral(L, "kept");
+  lua_rawget(L, request);
+  if (lua_toboolean(L, -1) && conn->app_view != 0) {
+    lua_settop(L, request);
+    connection_object_push(script, L, conn);
+    lua_replace(L, 1);
+    lua_pushliteral(L, "httpRequest");
+    lua_pushvalue(L, request);
+    set_field(L, lua_touserdata(L, 1));
+  }
+  lua_settop(L, request - 1);
+}

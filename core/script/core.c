@@ -1,0 +1,83 @@
+/*
+ * The module ratchet.core: everything that C gives to Lua. Its functions are
+ * described for their users in lua/ratchet/meta/core.lua.
+ */
+#include "base/log.h"
+#include "internal.h"
+
+static int core_log(lua_State *L) {
+  enum log_level level;
+  size_t length;
+  const char *name = luaL_checkstring(L, 1);
+  const char *text = luaL_checklstring(L, 2, &length);
+  if (!log_level_named(name, &level) || level == LOG_OFF) {
+    return luaL_error(L, "unknown log level \"%s\": debug, info, warn or error",
+                      name);
+  }
+  log_line(level, (struct slice){text, length});
+  return 0;
+}
+
+static int core_announce(lua_State *L) {
+  struct script *script = script_of(L);
+  size_t length;
+  const char *url = luaL_checklstring(L, 1, &length);
+  struct buffer *to = &script->addresses;
+  if (!buffer_reserve(to, length + 4)) return luaL_error(L, "out of memory");
+  to->length -= to->length > 0; /* over the NUL */
+  buffer_append_text(to, "  ");
+  buffer_append(to, url, length);
+  buffer_append(to, "\n", 2);
+  return 0;
+}
+
+/* The metatable of the request tables that C makes from here on. */
+static int core_request_metatable(lua_State *L) {
+  struct script *script = script_of(L);
+  luaL_checktype(L, 1, LUA_TTABLE);
+  lua_settop(L, 1);
+  script_release(script, script->request_metatable);
+  script->request_metatable = LUA_NOREF;
+  script->request_metatable = script_hold(script, L);
+  return 0;
+}
+
+static const luaL_Reg core_functions[] = {
+    {"announce", core_announce},
+    {"endpoint", script_new_endpoint},
+    {"listen", script_listen},
+    {"log", core_log},
+    {"requestMetatable", core_request_metatable},
+    {"ticket", strand_ticket},
+    {"topic", topic_object_get},
+    {"wait", strand_wait},
+    {"wake", strand_wake},
+    {NULL, NULL},
+};
+
+void script_register(lua_State *L, const luaL_Reg *functions, int metatable) {
+  for (; functions->name; functions++) {
+    lua_pushlightuserdata(L, script_of(L));
+    if (metatable) lua_pushvalue(L, metatable);
+    lua_pushcclosure(L, functions->func, metatable ? 2 : 1);
+    lua_setfield(L, -2, functions->name);
+  }
+}
+
+static void push_options(lua_State *L, const struct script_options *options) {
+  lua_newtable(L);
+  if (options->host) script_set_text(L, "host", slice_of(options->host));
+  if (options->port >= 0) {
+    lua_pushinteger(L, options->port);
+    lua_setfield(L, -2, "port");
+  }
+}
+
+int script_open_core(lua_State *L) {
+  lua_newtable(L);
+  script_register(L, core_functions, 0);
+  script_set_text(L, "version", SLICE(RATCHET_VERSION));
+  push_options(L, &script_of(L)->options);
+  lua_setfield(L, -2, "options");
+  return 1;
+}

@@ -1,0 +1,168 @@
+/*
+ * endpoint - a Lua component as the server sees it: its limits, and its events
+ * turned into strand events.
+ */
+#include "internal.h"
+
+#include "base/mem.h"
+
+#include <math.h>
+
+static const char endpoint_name[] = "ratchet.Endpoint";
+
+static struct script *script_of_endpoint(struct endpoint *endpoint) {
+  return ((struct script_endpoint *)endpoint)->script;
+}
+
+static void tell(struct endpoint *endpoint, struct event event) {
+  strand_deliver(script_of_endpoint(endpoint), &event);
+}
+
+static void on_open(struct endpoint *endpoint, struct connection *conn) {
+  struct script *script = script_of_endpoint(endpoint);
+  int request = LUA_NOREF;
+  if (script->opening == conn) request = script->opening_request;
+  tell(endpoint,
+       (struct event){.kind = EVENT_OPEN, .conn = conn, .value = request});
+}
+
+static void on_message(struct endpoint *endpoint, struct connection *conn,
+                       struct slice message, bool is_binary) {
+  tell(endpoint, (struct event){.kind = EVENT_MESSAGE,
+                                .conn = conn,
+                                .value = LUA_NOREF,
+                                .data = message,
+                                .is_binary = is_binary});
+}
+
+static void on_control(struct endpoint *endpoint, struct connection *conn,
+                       enum opcode opcode, struct slice data) {
+  tell(endpoint,
+       (struct event){.kind = opcode == OP_PING ? EVENT_PING : EVENT_PONG,
+                      .conn = conn,
+                      .value = LUA_NOREF,
+                      .data = data});
+}
+
+static void on_drain(struct endpoint *endpoint, struct connection *conn) {
+  tell(endpoint, (struct event){
+                     .kind = EVENT_DRAIN, .conn = conn, .value = LUA_NOREF});
+}
+
+static void on_close(struct endpoint *endpoint, struct connection *conn,
+                     int code, struct slice reason) {
+  tell(endpoint, (struct event){.kind = EVENT_CLOSE,
+                                .conn = conn,
+                                .value = LUA_NOREF,
+                                .code = code,
+                                .data = reason});
+}
+
+static void on_unused(struct endpoint *base) {
+  struct script_endpoint *endpoint = (struct script_endpoint *)base;
+  script_release(endpoint->script, endpoint->component);
+  mem_free(endpoint);
+}
+
+static const struct endpoint_events events = {
+    .open = on_open,
+    .message = on_message,
+    .control = on_control,
+    .drain = on_drain,
+    .close = on_close,
+    .unused = on_unused,
+};
+
+/* ---- core.endpoint(component, options) */
+
+/* The option as a number in [0, most], or `otherwise` when it is not given. */
+static double number_option(lua_State *L, const char *name, double otherwise,
+                            double most) {
+  double value = otherwise;
+  lua_getfield(L, 2, name);
+  if (!lua_isnil(L, -1)) {
+    value = lua_tonumber(L, -1);
+    if (!lua_isnumber(L, -1) || !(value >= 0) || value > most) {
+      luaL_error(L, "option %s: a number from 0 to %d is expected", name,
+                 (int)most);
+    }
+  }
+  lua_pop(L, 1);
+  return value;
+}
+
+static enum overflow overflow_option(lua_State *L) {
+  static const char *const names[] = {"close", "drop", NULL};
+  lua_getfield(L, 2, "overflow");
+  int choice = luaL_checkoption(L, -1, "close", names);
+  lua_pop(L, 1);
+  return choice == 0 ? OVERFLOW_CLOSE : OVERFLOW_DROP;
+}
+
+static uint32_t time_option(lua_State *L, const char *name, uint32_t otherwise) {
+  return (uint32_t)(number_option(L, name, otherwise / 1000.0, 86400) * 1000);
+}
+
+static void read_limits(lua_State *L, struct limits *limits) {
+  const struct limits *d = &limits_default;
+  double most_bytes = 1024.0 * 1024 * 1024;
+  limits->max_message_size = (uint64_t)number_option(
+      L, "maxMessageSize", (double)d->max_message_size, most_bytes);
+  limits->max_buffered_amount = (size_t)number_option(
+      L, "maxBufferedAmount", (double)d->max_buffered_amount, most_bytes);
+  limits->overflow = overflow_option(L);
+  limits->keep_alive = time_option(L, "keepAlive", d->keep_alive);
+  limits->close_timeout = time_option(L, "closeTimeout", d->close_timeout);
+}
+
+static int collect_endpoint(lua_State *L) {
+  struct script_endpoint **held = lua_touserdata(L, 1);
+  if (*held) endpoint_drop(&(*held)->base);
+  *held = NULL;
+  return 0;
+}
+
+struct script_endpoint *script_to_endpoint(lua_State *L, int index) {
+  struct script_endpoint **held = lua_touserdata(L, index);
+  if (!held || !lua_getmetatable(L, index)) return NULL;
+  luaL_getmetatable(L, endpoint_name);
+  bool is_ours = lua_rawequal(L, -1, -2);
+  lua_pop(L, 2);
+  return is_ours ? *held : NULL;
+}
+
+int script_new_endpoint(lua_State *L) {
+  struct limits limits;
+  luaL_argcheck(L, lua_istable(L, 1) || lua_isuserdata(L, 1), 1,
+                "a component is a table or a userdata");
+  lua_settop(L, 2);
+  if (lua_isnil(L, 2)) {
+    lua_newtable(L);
+    lua_replace(L, 2);
+  }
+  luaL_checktype(L, 2, LUA_TTABLE);
+  read_limits(L, &limits);
+  struct script_endpoint **held = lua_newuserdata(L, sizeof *held);
+  *held = NULL;
+  luaL_getmetatable(L, endpoint_name);
+  lua_setmetatable(L, -2);
+  struct script *script = script_of(L);
+  lua_pushvalue(L, 1);
+  int component = script_hold(script, L);
+  struct script_endpoint *endpoint = mem_alloc(sizeof *endpoint);
+  if (!endpoint) return luaL_error(L, "out of memory");
+  *endpoint = (struct script_endpoint){
+      .base = {.events = &events, .limits = limits, .references = 1},
+      .script = script,
+      .component = component,
+  };
+  *held = endpoint;
+  return 1;
+}
+
+void script_open_endpoint(lua_State *L) {
+  luaL_newmetatable(L, endpoint_name);
+  lua_pushcfunction(L, collect_endpoint);
+  lua_setfield(L, -2, "__gc");
+  lua_pop(L, 1);
+}

@@ -1,0 +1,209 @@
+/*
+ * internal - what the files of the script layer share.
+ *
+ * Rules: C enters the Lua state only through call.c. User code runs in a pooled
+ * coroutine (script_resume), C work that may raise runs in script_protect. What
+ * C keeps of Lua stands in one table, `held`, under an integer.
+ */
+#ifndef RATCHET_SCRIPT_INTERNAL_H
+#define RATCHET_SCRIPT_INTERNAL_H
+
+#include "base/list.h"
+#include "net/listener.h"
+#include "script.h"
+#include "server/connection.h"
+
+#include <lauxlib.h>
+#include <lua.h>
+
+enum {
+  COROUTINES_KEPT = 256,
+  SCRIPT_KEPT_TEXT = 4096, /* a longer last_sent is let go with its turn */
+};
+
+/* The last message that was sent, framed: sending the same string again, as a
+ * loop over clients does, costs a reference. Lua strings are interned, so while
+ * the string is held, the same pointer is the same string. */
+struct last_sent {
+  const char *text;
+  size_t length;
+  enum opcode opcode;
+  struct payload *payload;
+};
+
+struct ticket;
+
+/* Owned by main; everything below it is freed in script_free. */
+struct script {
+  lua_State *L;
+  struct loop *loop;
+  struct server *server;
+  struct script_options options;
+  int held;                    /* the table of what C keeps, in the registry */
+  int prepare;                 /* strand.c: sets an event up, in the registry */
+  int last_text;               /* holds last_sent.text */
+  struct last_sent last_sent;
+  struct list services;        /* script_service.link */
+  struct list strands;         /* strand.in_script */
+  struct list ready;           /* strand.in_ready: waits that are over */
+  lua_State *running;          /* the coroutine that runs user code, or NULL */
+  struct ticket *wait_ticket;  /* what it yielded with, by core.wait */
+  int request_metatable;       /* held: of request tables, or LUA_NOREF */
+  int opening_request;         /* held: the request that `open` is told with */
+  struct connection *opening;  /* whose it is */
+  struct buffer addresses;
+  size_t idle_count;
+  struct coroutine {
+    lua_State *L;
+    int held;
+  } idle[COROUTINES_KEPT];
+};
+
+/* ---- call.c */
+
+/* Runs `work` with `argument` as its only, light, value; an error is logged as
+ * `what` and costs nothing else. False after one. */
+bool script_protect(struct script *script, lua_CFunction work, void *argument,
+                    const char *what);
+/* The same for the function held in the registry under `prepared`: it makes no
+ * closure. */
+bool script_protect_prepared(struct script *script, int prepared,
+                             void *argument, const char *what);
+/* Runs or continues user code: a lua_resume status. */
+int script_resume(struct script *script, lua_State *co, int arguments);
+/* luv's way in: callbacks that were given to it. */
+int script_call_luv(lua_State *L, int arguments, int results, int flags);
+/* A message with its traceback, pushed; for what is no string, the value. */
+void script_push_traceback(lua_State *L, lua_State *co);
+/* Writes the value at the top of `L` to the log as an error of `where`. */
+void script_log_error(lua_State *L, const char *where);
+
+/* ---- script.c */
+
+struct script *script_of(lua_State *L);
+/* Keeps the value at the top, and pops it. May raise for want of memory. */
+int script_hold(struct script *script, lua_State *L);
+void script_push_held(struct script *script, lua_State *L, int held);
+void script_release(struct script *script, int held);
+/* LUA_NOREF-safe names for table fields that C sets. */
+void script_set_text(lua_State *L, const char *field, struct slice text);
+
+/* ---- modules.c */
+
+/* Standard libraries, luv on the server's loop, cjson, ratchet's own modules;
+ * Lua is loaded as text only. Raises. */
+void script_open_modules(struct script *script, lua_State *L);
+/* The app's folder comes first in package.path. Raises. */
+void script_set_paths(lua_State *L, const char *app_path);
+/* Loads a file as text: a lua_load status, with the function or the message
+ * on the stack. */
+int script_load_file(lua_State *L, const char *path);
+
+/* ---- core.c */
+
+int script_open_core(lua_State *L);
+/* Fills the table at the top; script is upvalue 1, `metatable` upvalue 2. */
+void script_register(lua_State *L, const luaL_Reg *functions, int metatable);
+
+/* ---- endpoint.c: a component as the server sees it */
+
+struct script_endpoint {
+  struct endpoint base;
+  struct script *script;
+  int component; /* held */
+};
+
+void script_open_endpoint(lua_State *L);
+int script_new_endpoint(lua_State *L);
+/* The endpoint at that index, or NULL. */
+struct script_endpoint *script_to_endpoint(lua_State *L, int index);
+
+/* ---- strand.c: the events of one connection, one after the other */
+
+enum event_kind {
+  EVENT_OPEN,
+  EVENT_MESSAGE,
+  EVENT_PING,
+  EVENT_PONG,
+  EVENT_DRAIN,
+  EVENT_CLOSE,
+  EVENT_ERROR,
+  EVENT_REQUEST, /* the function of a listener, not of a component */
+  EVENT_KINDS,
+};
+
+/* Borrows its data; a queued one owns a copy. `value` is held and is released
+ * when the event is done. */
+struct event {
+  enum event_kind kind;
+  bool is_binary;
+  int code;
+  int value; /* the request, or what was raised; LUA_NOREF for none */
+  int function; /* EVENT_REQUEST: held by its service */
+  struct connection *conn;
+  struct slice data;
+};
+
+void strand_set_up(struct script *script, lua_State *L);
+void strand_deliver(struct script *script, struct event *event);
+/* Continues what core.wake has woken. */
+void strand_run_ready(struct script *script);
+/* Ends every wait without an answer: the server is closing. */
+void strand_drop_all(struct script *script);
+int strand_ticket(lua_State *L);
+int strand_wait(lua_State *L);
+int strand_wake(lua_State *L);
+
+/* ---- connection_object.c: the connection as Lua sees it */
+
+/* Emptied when the connection has told its last event. */
+struct connection_object {
+  struct connection *conn; /* NULL: dead */
+  struct script *script;
+  uint64_t id;
+  bool has_fields; /* its environment is a table of the app's fields */
+};
+
+void connection_object_open(lua_State *L);
+/* Pushes a new object and ties it to the connection. May raise. */
+void connection_object_push_new(struct script *script, lua_State *L,
+                                struct connection *conn);
+void connection_object_push(struct script *script, lua_State *L,
+                            struct connection *conn);
+/* The connection is gone; scripts may keep the object for ever. */
+void connection_object_empty(struct script *script, struct connection *conn);
+struct connection_object *connection_object_to(lua_State *L, int index);
+/* Keeps the request at the top as conn.httpRequest if the app has written to
+ * it. Pops it. May raise. */
+void connection_object_keep_request(struct script *script, lua_State *L,
+                                    struct connection *conn);
+/* The message at `index` as one payload: framed, or raw for OP_RAW. Raises for
+ * what may not be sent. The reference is last_sent's. */
+enum { OP_RAW = 0x10 };
+struct payload *message_payload(struct script *script, lua_State *L, int index,
+                                int opcode);
+void message_forget(struct script *script);
+
+/* ---- topic_object.c */
+
+void topic_object_open(lua_State *L);
+int topic_object_get(lua_State *L);
+
+/* ---- request.c: requests and what is decided on them */
+
+/* Pushes the table that Lua knows as a request. May raise. */
+void request_push(struct script *script, lua_State *L, struct connection *conn,
+                  const struct http_head *head);
+/* Carries out what the listener's function returned on `co`. */
+void request_decided(struct script *script, lua_State *co,
+                     struct connection *conn, int request);
+void request_failed(struct connection *conn);
+
+/* ---- listen.c */
+
+int script_listen(lua_State *L);
+void script_close_listeners(struct script *script);
+void script_drop_services(struct script *script);
+void script_free_services(struct script *script);
+
+#endif

@@ -1,0 +1,211 @@
+/*
+ * listen - core.listen: a listener, and the Lua function or the component that
+ * what it accepts is given to.
+ */
+#include "base/log.h"
+#include "base/mem.h"
+#include "internal.h"
+
+/* Owned by the script, freed with it: connections refer to it until they end.
+ * Its listener is closed when the server drains. */
+struct script_service {
+  struct service base;
+  struct list link;
+  struct script *script;
+  struct listener *listener;
+  int handle; /* held: the function, or LUA_NOREF on a raw one */
+};
+
+static struct script_service *service_of(struct service *base) {
+  return (struct script_service *)base;
+}
+
+struct asked {
+  struct script *script;
+  struct connection *conn;
+  const struct http_head *head;
+  int request;
+};
+
+static int make_request(lua_State *L) {
+  struct asked *asked = lua_touserdata(L, 1);
+  request_push(asked->script, L, asked->conn, asked->head);
+  asked->request = script_hold(asked->script, L);
+  return 0;
+}
+
+static void on_request(struct service *base, struct connection *conn,
+                       const struct http_head *head) {
+  struct script_service *service = service_of(base);
+  struct asked asked = {service->script, conn, head, LUA_NOREF};
+  if (!script_protect(service->script, make_request, &asked, "request")) {
+    request_failed(conn);
+    return;
+  }
+  struct event event = {.kind = EVENT_REQUEST,
+                        .conn = conn,
+                        .value = asked.request,
+                        .function = service->handle};
+  strand_deliver(service->script, &event);
+}
+
+static void on_refused(struct service *base, struct connection *conn,
+                       const struct refusal *refusal) {
+  char address[ADDRESS_TEXT_MAX];
+  (void)base;
+  address_format(&conn->peer, address);
+  log_printf(LOG_INFO, "%d to %s: %s", refusal->status, address,
+             refusal->reason);
+}
+
+static void on_accepted(void *owner, struct transport *transport) {
+  struct script_service *service = owner;
+  server_accept(service->script->server, &service->base, transport);
+}
+
+/* ---- core.listen{ ... } */
+
+static int integer_field(lua_State *L, const char *name, int otherwise) {
+  lua_getfield(L, 1, name);
+  int value = otherwise;
+  if (!lua_isnil(L, -1)) {
+    if (!lua_isnumber(L, -1)) luaL_error(L, "%s must be a number", name);
+    value = (int)lua_tointeger(L, -1);
+  }
+  lua_pop(L, 1);
+  return value;
+}
+
+/* The string stays alive in the options table. */
+static const char *text_field(lua_State *L, const char *name,
+                              const char *otherwise) {
+  lua_getfield(L, 1, name);
+  if (!lua_isnil(L, -1)) {
+    if (lua_type(L, -1) != LUA_TSTRING) {
+      luaL_error(L, "%s must be a string", name);
+    }
+    otherwise = lua_tostring(L, -1);
+  }
+  lua_pop(L, 1);
+  return otherwise;
+}
+
+/* Seconds in Lua, milliseconds in C. */
+static uint32_t header_timeout(lua_State *L) {
+  lua_getfield(L, 1, "headerTimeout");
+  double seconds = luaL_optnumber(L, -1, SERVICE_HEADER_TIMEOUT / 1000.0);
+  lua_pop(L, 1);
+  if (!(seconds > 0 && seconds <= 86400)) {
+    luaL_error(L, "headerTimeout must be more than 0 seconds");
+  }
+  return (uint32_t)(seconds * 1000);
+}
+
+static size_t max_header_size(lua_State *L) {
+  int size = integer_field(L, "maxHeaderSize", SERVICE_MAX_HEADER_SIZE);
+  if (size < 256) luaL_error(L, "maxHeaderSize must be 256 bytes or more");
+  return (size_t)size;
+}
+
+static void read_served(lua_State *L, struct script *script,
+                        struct script_service *service) {
+  lua_getfield(L, 1, "endpoint");
+  struct script_endpoint *endpoint = script_to_endpoint(L, -1);
+  lua_getfield(L, 1, "handle");
+  if (endpoint) {
+    service->base.raw = endpoint_hold(&endpoint->base);
+  } else if (lua_isfunction(L, -1)) {
+    service->handle = script_hold(script, L);
+    return;
+  } else {
+    luaL_error(L, "listen: an endpoint or a handle function is expected");
+  }
+}
+
+static void free_service(struct script_service *service) {
+  list_remove(&service->link);
+  if (service->listener) listener_close(service->listener);
+  mem_free(service);
+}
+
+static int open_listener(lua_State *L, struct script *script,
+                         struct script_service *service) {
+  const char *path = text_field(L, "path", NULL);
+  if (path) {
+    return listener_open_pipe(script->loop, path, on_accepted, service,
+                              &service->listener);
+  }
+  return listener_open_tcp(script->loop,
+                           text_field(L, "address", "127.0.0.1"),
+                           integer_field(L, "port", 0), on_accepted, service,
+                           &service->listener);
+}
+
+static int push_failure(lua_State *L, int error) {
+  lua_pushnil(L);
+  lua_pushstring(L, uv_strerror(error));
+  lua_pushstring(L, uv_err_name(error));
+  return 3;
+}
+
+static int push_listener(lua_State *L, const struct script_service *service) {
+  lua_createtable(L, 0, 2);
+  lua_getfield(L, 1, "address");
+  lua_setfield(L, -2, "address");
+  lua_pushinteger(L, listener_port(service->listener));
+  lua_setfield(L, -2, "port");
+  return 1;
+}
+
+int script_listen(lua_State *L) {
+  struct script *script = script_of(L);
+  luaL_checktype(L, 1, LUA_TTABLE);
+  uint32_t timeout = header_timeout(L);
+  size_t header_size = max_header_size(L);
+  struct script_service *service = mem_alloc_zeroed(1, sizeof *service);
+  if (!service) return luaL_error(L, "out of memory");
+  service->base.request = on_request;
+  service->base.refused = on_refused;
+  service->base.header_timeout = timeout;
+  service->base.max_header_size = header_size;
+  service->script = script;
+  service->handle = LUA_NOREF;
+  /* From here on the script owns it, whatever is raised below. */
+  list_append(&script->services, &service->link);
+  read_served(L, script, service);
+  int error = open_listener(L, script, service);
+  if (!error) return push_listener(L, service);
+  script_release(script, service->handle);
+  if (service->base.raw) endpoint_drop(service->base.raw);
+  free_service(service);
+  return push_failure(L, error);
+}
+
+static struct script_service *owner_of(struct list *link) {
+  return LIST_OWNER(link, struct script_service, link);
+}
+
+void script_close_listeners(struct script *script) {
+  struct list *link = script->services.next;
+  for (; link != &script->services; link = link->next) {
+    struct script_service *service = owner_of(link);
+    if (service->listener) listener_close(service->listener);
+    service->listener = NULL;
+  }
+}
+
+/* Before the Lua state goes: raw endpoints are released here. */
+void script_drop_services(struct script *script) {
+  struct list *link = script->services.next;
+  for (; link != &script->services; link = link->next) {
+    struct script_service *service = owner_of(link);
+    if (service->base.raw) endpoint_drop(service->base.raw);
+    service->base.raw = NULL;
+  }
+}
+
+void script_free_services(struct script *script) {
+  while (!list_is_empty(&script->services)) {
+    free_service(owner_of(script->services.next));
+  }
+}

@@ -1,0 +1,144 @@
+/*
+ * What `require` finds, and how Lua code is loaded: as text only. Bytecode that
+ * was tampered with can crash the process; text cannot.
+ */
+#include "base/mem.h"
+#include "internal.h"
+
+#include <libgen.h>
+#include <lua-cjson.h>
+#include <lualib.h>
+#include <luv/luv.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+int script_load_file(lua_State *L, const char *path) {
+  return luaL_loadfilex(L, path, "t");
+}
+
+/* package.loaders[2]: as the original, but for text only. */
+static int find_lua_file(lua_State *L) {
+  const char *name = luaL_checkstring(L, 1);
+  lua_getglobal(L, "package");
+  lua_getfield(L, -1, "searchpath");
+  lua_pushvalue(L, 1);
+  lua_getfield(L, -3, "path");
+  lua_call(L, 2, 2);
+  if (lua_isnil(L, -2)) return 1; /* the message says where it looked */
+  const char *path = lua_tostring(L, -2);
+  if (script_load_file(L, path) == 0) return 1;
+  return luaL_error(L, "error loading module '%s' from file '%s':\n\t%s", name,
+                    path, lua_tostring(L, -1));
+}
+
+/* load, loadstring, loadfile with their mode held at "t"; the original is
+ * upvalue 1, the mode's place among the arguments upvalue 2. */
+static int load_text(lua_State *L) {
+  int place = (int)lua_tointeger(L, lua_upvalueindex(2));
+  if (lua_gettop(L) < place) lua_settop(L, place);
+  lua_pushliteral(L, "t");
+  lua_replace(L, place);
+  lua_pushvalue(L, lua_upvalueindex(1));
+  lua_insert(L, 1);
+  lua_call(L, lua_gettop(L) - 1, LUA_MULTRET);
+  return lua_gettop(L);
+}
+
+static void hold_to_text(lua_State *L, const char *name, int place) {
+  lua_getglobal(L, name);
+  lua_pushinteger(L, place);
+  lua_pushcclosure(L, load_text, 2);
+  lua_setglobal(L, name);
+}
+
+static int load_and_run(lua_State *L) {
+  const char *path = luaL_checkstring(L, 1);
+  lua_settop(L, 1);
+  if (script_load_file(L, path) != 0) return lua_error(L);
+  lua_call(L, 0, LUA_MULTRET);
+  return lua_gettop(L) - 1;
+}
+
+static void load_text_only(lua_State *L) {
+  lua_getglobal(L, "package");
+  lua_getfield(L, -1, "loaders");
+  lua_pushcfunction(L, find_lua_file);
+  lua_rawseti(L, -2, 2);
+  lua_pop(L, 2);
+  hold_to_text(L, "load", 3);
+  hold_to_text(L, "loadstring", 3);
+  hold_to_text(L, "loadfile", 2);
+  lua_register(L, "dofile", load_and_run);
+}
+
+static int server_runs_the_loop(lua_State *L) {
+  return luaL_error(L, "the server runs the loop: return instead, and the "
+                       "callbacks will be called");
+}
+
+/* luv with what would take the loop out of the server's hands replaced. */
+static int open_luv(lua_State *L) {
+  struct script *script = script_of(L);
+  luv_set_loop(L, &script->loop->uv);
+  luv_set_callback(L, script_call_luv);
+  luaopen_luv(L);
+  lua_pushcfunction(L, server_runs_the_loop);
+  lua_setfield(L, -2, "run");
+  lua_pushcfunction(L, server_runs_the_loop);
+  lua_setfield(L, -2, "loop_close");
+  return 1;
+}
+
+static void preload(lua_State *L, const char *name, lua_CFunction open) {
+  lua_getglobal(L, "package");
+  lua_getfield(L, -1, "preload");
+  lua_pushcfunction(L, open);
+  lua_setfield(L, -2, name);
+  lua_pop(L, 2);
+}
+
+void script_open_modules(struct script *script, lua_State *L) {
+  (void)script;
+  luaL_openlibs(L);
+  load_text_only(L);
+  preload(L, "luv", open_luv);
+  preload(L, "cjson", luaopen_cjson);
+  preload(L, "ratchet.core", script_open_core);
+}
+
+static void add_path(lua_State *L, luaL_Buffer *path, const char *folder) {
+  (void)L;
+  luaL_addstring(path, folder);
+  luaL_addstring(path, "/?.lua;");
+  luaL_addstring(path, folder);
+  luaL_addstring(path, "/?/init.lua;");
+}
+
+/* Ratchet's own modules lie beside the program: in the source tree where it was
+ * built, under share/ where it was installed. */
+static void add_own_paths(lua_State *L, luaL_Buffer *path) {
+  char program[4096], folder[4200];
+  size_t size = sizeof program;
+  if (uv_exepath(program, &size) != 0) return;
+  const char *beside = dirname(program);
+  snprintf(folder, sizeof folder, "%s/../lua", beside);
+  add_path(L, path, folder);
+  snprintf(folder, sizeof folder, "%s/../share/lua/5.1", beside);
+  add_path(L, path, folder);
+}
+
+void script_set_paths(lua_State *L, const char *app_path) {
+  luaL_Buffer path;
+  char app[4096];
+  snprintf(app, sizeof app, "%s", app_path);
+  lua_getglobal(L, "package");
+  luaL_buffinit(L, &path);
+  add_path(L, &path, dirname(app));
+  add_own_paths(L, &path);
+  lua_getfield(L, 1, "path");
+  luaL_addvalue(&path);
+  luaL_pushresult(&path);
+  lua_setfield(L, -2, "path");
+  lua_pop(L, 1);
+}

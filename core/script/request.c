@@ -1,0 +1,209 @@
+/*
+ * request - a request on its way to Lua, and the decision on its way back.
+ *
+ * Lua gets a plain table with what was parsed; its metatable (given by
+ * lua/ratchet/http/request.lua) computes the rest when it is asked for. What
+ * the listener's function may return stands in lua/ratchet/meta/core.lua.
+ */
+#include "base/log.h"
+#include "internal.h"
+#include "proto/handshake.h"
+#include "proto/http_response.h"
+
+static void set_raw_headers(lua_State *L, const struct http_head *head) {
+  lua_createtable(L, (int)head->count * 2, 0);
+  for (size_t i = 0; i < head->count; i++) {
+    const struct http_header *header = &head->headers[i];
+    lua_pushlstring(L, header->name.at, header->name.length);
+    lua_rawseti(L, -2, (int)(2 * i + 1));
+    lua_pushlstring(L, header->value.at, header->value.length);
+    lua_rawseti(L, -2, (int)(2 * i + 2));
+  }
+  lua_setfield(L, -2, "rawHeaders");
+}
+
+static void set_peer(lua_State *L, const struct connection *conn) {
+  char text[ADDRESS_TEXT_MAX];
+  address_format(&conn->peer, text);
+  script_set_text(L, "remoteAddress", slice_of(text));
+  lua_pushinteger(L, conn->peer.port);
+  lua_setfield(L, -2, "remotePort");
+  lua_pushboolean(L, 0);
+  lua_setfield(L, -2, "secure");
+}
+
+static void set_upgrade(lua_State *L, const struct http_head *head) {
+  struct refusal refusal = {0};
+  if (handshake_check(head, &refusal)) return;
+  lua_pushinteger(L, refusal.status);
+  lua_setfield(L, -2, "upgradeStatus");
+  script_set_text(L, "upgradeReason", slice_of(refusal.reason));
+}
+
+void request_push(struct script *script, lua_State *L, struct connection *conn,
+                  const struct http_head *head) {
+  luaL_checkstack(L, 8, "request");
+  lua_createtable(L, 0, 12);
+  script_set_text(L, "method", head->method);
+  script_set_text(L, "target", head->target);
+  lua_pushfstring(L, "%d.%d", head->major, head->minor);
+  lua_setfield(L, -2, "version");
+  set_raw_headers(L, head);
+  set_peer(L, conn);
+  set_upgrade(L, head);
+  if (script->request_metatable == LUA_NOREF) return;
+  script_push_held(script, L, script->request_metatable);
+  lua_setmetatable(L, -2);
+}
+
+/* ---- what the listener's function returned */
+
+/* Read from the coroutine's results, which stay on it while this is used; owns
+ * the header lines. */
+struct decision {
+  struct script *script;
+  lua_State *co;
+  int request; /* held, and held anew as `opening` */
+  int opening;
+  struct script_endpoint *endpoint; /* NULL: answer with the status */
+  bool is_raw;
+  int status;
+  struct slice text; /* the sub-protocol or the body */
+  struct buffer headers;
+};
+
+static void add_header(lua_State *L, struct buffer *lines, int name,
+                       int value) {
+  struct slice parts[2];
+  parts[0].at = lua_tolstring(L, name, &parts[0].length);
+  parts[1].at = lua_tolstring(L, value, &parts[1].length);
+  if (!parts[0].at || !parts[1].at) {
+    luaL_error(L, "a header's name and value must be strings");
+  }
+  if (!http_header_is_safe(parts[0], parts[1])) {
+    luaL_error(L, "header \"%s\" has characters that no header may have",
+               lua_tostring(L, name));
+  }
+  if (!http_response_header(lines, parts[0], parts[1])) {
+    luaL_error(L, "out of memory");
+  }
+}
+
+/* The values of one name: a string, or a list of them. */
+static void add_values(lua_State *L, struct buffer *lines, int name,
+                       int value) {
+  if (!lua_istable(L, value)) {
+    add_header(L, lines, name, value);
+    return;
+  }
+  int count = (int)lua_objlen(L, value);
+  for (int i = 1; i <= count; i++) {
+    lua_rawgeti(L, value, i);
+    add_header(L, lines, name, lua_gettop(L));
+    lua_pop(L, 1);
+  }
+}
+
+static void read_headers(lua_State *L, int index, struct buffer *lines) {
+  if (lua_isnoneornil(L, index)) return;
+  luaL_checktype(L, index, LUA_TTABLE);
+  lua_pushnil(L);
+  while (lua_next(L, index)) {
+    int value = lua_gettop(L);
+    lua_pushvalue(L, value - 1); /* tolstring must not touch next's key */
+    add_values(L, lines, value + 1, value);
+    lua_settop(L, value - 1);
+  }
+}
+
+static void read_text(lua_State *L, int index, struct slice *text) {
+  *text = SLICE("");
+  if (lua_isnoneornil(L, index)) return;
+  luaL_argcheck(L, lua_type(L, index) == LUA_TSTRING, index,
+                "a string is expected");
+  text->at = lua_tolstring(L, index, &text->length);
+}
+
+/* endpoint [, protocol [, headers]] */
+static void read_endpoint(lua_State *L, struct decision *decision) {
+  read_text(L, 2, &decision->text);
+  if (!http_header_is_safe(SLICE("Sec-WebSocket-Protocol"), decision->text)) {
+    luaL_error(L, "the sub-protocol has characters that no header may have");
+  }
+  read_headers(L, 3, &decision->headers);
+}
+
+/* status [, body [, headers]] */
+static void read_answer(lua_State *L, struct decision *decision) {
+  decision->status = (int)lua_tointeger(L, 1);
+  if (decision->status < 200 || decision->status > 599) {
+    luaL_error(L, "%d is no status to answer with: 200 to 599 are",
+               decision->status);
+  }
+  read_text(L, 2, &decision->text);
+  read_headers(L, 3, &decision->headers);
+}
+
+static bool says_raw(lua_State *L) {
+  return lua_type(L, 1) == LUA_TSTRING &&
+         strcmp(lua_tostring(L, 1), "raw") == 0;
+}
+
+static int read_decision(lua_State *L) {
+  struct decision *decision = lua_touserdata(L, 1);
+  script_push_held(decision->script, L, decision->request);
+  decision->opening = script_hold(decision->script, L);
+  lua_settop(L, 0);
+  lua_settop(decision->co, 3);
+  for (int i = 1; i <= 3; i++) lua_pushvalue(decision->co, i);
+  lua_xmove(decision->co, L, 3);
+  decision->is_raw = says_raw(L);
+  decision->endpoint = script_to_endpoint(L, decision->is_raw ? 2 : 1);
+  if (decision->is_raw && decision->endpoint) return 0;
+  if (decision->endpoint) {
+    read_endpoint(L, decision);
+  } else if (lua_type(L, 1) == LUA_TNUMBER) {
+    read_answer(L, decision);
+  } else {
+    return luaL_error(L, "a request's function returned a %s: an endpoint or a "
+                         "status is expected",
+                      luaL_typename(L, 1));
+  }
+  return 0;
+}
+
+static void carry_out(struct script *script, struct connection *conn,
+                      const struct decision *decision) {
+  struct slice headers = {(const char *)decision->headers.bytes,
+                          decision->headers.length};
+  script->opening = conn;
+  script->opening_request = decision->opening;
+  if (!decision->endpoint) {
+    connection_answer(conn, decision->status, headers, decision->text);
+  } else if (decision->is_raw) {
+    connection_hand_over(conn, &decision->endpoint->base);
+  } else {
+    connection_upgrade(conn, &decision->endpoint->base, decision->text,
+                       headers);
+  }
+  script->opening = NULL;
+}
+
+void request_decided(struct script *script, lua_State *co,
+                     struct connection *conn, int request) {
+  struct decision decision = {
+      .script = script, .co = co, .request = request, .opening = LUA_NOREF};
+  if (script_protect(script, read_decision, &decision, "request")) {
+    carry_out(script, conn, &decision);
+  } else {
+    request_failed(conn);
+  }
+  if (!conn->told_open) script_release(script, decision.opening);
+  buffer_free(&decision.headers);
+}
+
+void request_failed(struct connection *conn) {
+  connection_answer(conn, 500,
+                    SLICE("Content-Type: text/plain; charset=utf-8\r\n"),
+                    SLICE("internal error"));
+}

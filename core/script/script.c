@@ -1,0 +1,182 @@
+#include "script.h"
+
+#include "base/log.h"
+#include "base/mem.h"
+#include "internal.h"
+
+#include <luajit.h>
+
+/* The registry knows the script by this variable's address. */
+static char script_key;
+
+struct script *script_of(lua_State *L) {
+  lua_pushlightuserdata(L, &script_key);
+  lua_rawget(L, LUA_REGISTRYINDEX);
+  struct script *script = lua_touserdata(L, -1);
+  lua_pop(L, 1);
+  return script;
+}
+
+int script_hold(struct script *script, lua_State *L) {
+  lua_rawgeti(L, LUA_REGISTRYINDEX, script->held);
+  lua_insert(L, -2);
+  int held = luaL_ref(L, -2);
+  lua_pop(L, 1);
+  return held;
+}
+
+void script_push_held(struct script *script, lua_State *L, int held) {
+  lua_rawgeti(L, LUA_REGISTRYINDEX, script->held);
+  lua_rawgeti(L, -1, held);
+  lua_remove(L, -2);
+}
+
+void script_release(struct script *script, int held) {
+  lua_State *L = script->L;
+  if (held == LUA_NOREF) return;
+  lua_rawgeti(L, LUA_REGISTRYINDEX, script->held);
+  luaL_unref(L, -1, held);
+  lua_pop(L, 1);
+}
+
+void script_set_text(lua_State *L, const char *field, struct slice text) {
+  lua_pushlstring(L, text.at, text.length);
+  lua_setfield(L, -2, field);
+}
+
+static int set_up(lua_State *L) {
+  struct script *script = lua_touserdata(L, 1);
+  lua_pushlightuserdata(L, &script_key);
+  lua_pushlightuserdata(L, script);
+  lua_rawset(L, LUA_REGISTRYINDEX);
+  lua_newtable(L);
+  script->held = luaL_ref(L, LUA_REGISTRYINDEX);
+  lua_pushboolean(L, 0);
+  script->last_text = luaL_ref(L, LUA_REGISTRYINDEX);
+  strand_set_up(script, L);
+  script_open_modules(script, L);
+  connection_object_open(L);
+  script_open_endpoint(L);
+  topic_object_open(L);
+  return 0;
+}
+
+struct script *script_new(struct loop *loop, struct server *server,
+                          const struct script_options *options) {
+  struct script *script = mem_alloc_zeroed(1, sizeof *script);
+  if (!script) return NULL;
+  script->loop = loop;
+  script->server = server;
+  script->options = *options;
+  script->request_metatable = script->opening_request = LUA_NOREF;
+  list_init(&script->services);
+  list_init(&script->ready);
+  list_init(&script->strands);
+  script->L = options->allocate ? lua_newstate(options->allocate, NULL)
+                                : luaL_newstate();
+  if (!script->L) {
+    mem_free(script);
+    return NULL;
+  }
+  if (script_protect(script, set_up, script, "set-up")) return script;
+  script_free(script);
+  return NULL;
+}
+
+struct load {
+  struct script *script;
+  int count;
+  char **arguments;
+  lua_State *co; /* the file's function and its arguments are on it */
+  int co_held;
+};
+
+static void set_arg_table(lua_State *L, const struct load *load) {
+  lua_createtable(L, load->count, 0);
+  for (int i = 0; i < load->count; i++) {
+    lua_pushstring(L, load->arguments[i]);
+    lua_rawseti(L, -2, i);
+  }
+  lua_setglobal(L, "arg");
+}
+
+static int prepare_load(lua_State *L) {
+  struct load *load = lua_touserdata(L, 1);
+  const char *path = load->arguments[0];
+  lua_settop(L, 0);
+  script_set_paths(L, path);
+  set_arg_table(L, load);
+  load->co = lua_newthread(L);
+  load->co_held = script_hold(load->script, L);
+  if (script_load_file(L, path) != 0) return lua_error(L);
+  for (int i = 1; i < load->count; i++) lua_pushstring(L, load->arguments[i]);
+  lua_xmove(L, load->co, load->count);
+  return 0;
+}
+
+static int log_load_error(lua_State *L) {
+  struct load *load = lua_touserdata(L, 1);
+  script_push_traceback(L, load->co);
+  script_log_error(L, load->arguments[0]);
+  return 0;
+}
+
+static bool run_file(struct script *script, struct load *load) {
+  int status = script_resume(script, load->co, load->count - 1);
+  if (status == 0) return true;
+  if (status == LUA_YIELD) {
+    log_printf(LOG_ERROR, "%s: an app file cannot wait while it is loaded",
+               load->arguments[0]);
+    return false;
+  }
+  script_protect(script, log_load_error, load, "load");
+  return false;
+}
+
+bool script_load(struct script *script, int count, char **arguments) {
+  struct load load = {.script = script,
+                      .count = count,
+                      .arguments = arguments,
+                      .co_held = LUA_NOREF};
+  if (!script_protect(script, prepare_load, &load, "ratchet-lua")) {
+    script_release(script, load.co_held);
+    return false;
+  }
+  bool is_loaded = run_file(script, &load);
+  script_release(script, load.co_held);
+  return is_loaded;
+}
+
+bool script_is_listening(const struct script *script) {
+  return !list_is_empty(&script->services);
+}
+
+const char *script_addresses(const struct script *script) {
+  return script->addresses.length ? (const char *)script->addresses.bytes : "";
+}
+
+void script_stop_listening(struct script *script) {
+  script_close_listeners(script);
+}
+
+void script_turn(struct script *script) {
+  strand_run_ready(script);
+  if (script->last_sent.length > SCRIPT_KEPT_TEXT) message_forget(script);
+}
+
+void script_end_waits(struct script *script) {
+  strand_drop_all(script);
+}
+
+const char *script_library(void) {
+  return LUAJIT_VERSION;
+}
+
+void script_free(struct script *script) {
+  message_forget(script);
+  script_drop_services(script);
+  lua_close(script->L);
+  script_free_services(script);
+  buffer_free(&script->addresses);
+  mem_free(script);
+}

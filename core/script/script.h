@@ -1,0 +1,47 @@
+/*
+ * script - the Lua side of the server, as main sees it.
+ */
+#ifndef RATCHET_SCRIPT_SCRIPT_H
+#define RATCHET_SCRIPT_SCRIPT_H
+
+#include "net/loop.h"
+#include "server/server.h"
+
+#include <stdbool.h>
+
+struct script;
+
+/* From the command line; the strings are main's. */
+struct script_options {
+  const char *host; /* overrides the app's, or NULL */
+  int port;         /* overrides the app's, or -1 */
+  /* Makes the state's memory instead of LuaJIT's own allocator, for tests. */
+  void *(*allocate)(void *owner, void *block, size_t old_size, size_t new_size);
+};
+
+/* Borrows the loop and the server, which must outlive it. NULL when there is no
+ * memory. */
+struct script *script_new(struct loop *loop, struct server *server,
+                          const struct script_options *options);
+
+/* Runs the app file; arguments[0] is its path. False after an error, which has
+ * been logged. */
+bool script_load(struct script *script, int count, char **arguments);
+/* Does the app listen anywhere? */
+bool script_is_listening(const struct script *script);
+/* The addresses that the app announced, one a line. */
+const char *script_addresses(const struct script *script);
+/* No new connection is accepted from here on. */
+void script_stop_listening(struct script *script);
+
+/* Call at the end of each turn, before server_turn. */
+void script_turn(struct script *script);
+/* Handlers that wait are not resumed any more. */
+void script_end_waits(struct script *script);
+/* "LuaJIT 2.1.0-beta3" */
+const char *script_library(void);
+/* Every connection must be gone. Handles that the app made by luv are closed
+ * when the loop runs next. */
+void script_free(struct script *script);
+
+#endif

@@ -1,0 +1,159 @@
+/*
+ * topic_object - a topic as Lua sees it. The same name is the same value while
+ * anybody has it; the members do not depend on that.
+ */
+#include "internal.h"
+
+static const char object_name[] = "ratchet.Topic";
+static char cache_key; /* the registry's table name -> object, weak */
+
+static struct topic *check_topic(lua_State *L) {
+  return *(struct topic **)luaL_checkudata(L, 1, object_name);
+}
+
+static int topic_add_member(lua_State *L) {
+  struct topic *topic = check_topic(L);
+  struct connection_object *object = connection_object_to(L, 2);
+  if (object->conn && !topic_add(topic, object->conn)) {
+    return luaL_error(L, "out of memory");
+  }
+  lua_settop(L, 1);
+  return 1;
+}
+
+static int topic_remove_member(lua_State *L) {
+  struct topic *topic = check_topic(L);
+  struct connection_object *object = connection_object_to(L, 2);
+  if (object->conn) topic_remove(topic, object->conn);
+  lua_settop(L, 1);
+  return 1;
+}
+
+static int topic_has_member(lua_State *L) {
+  struct topic *topic = check_topic(L);
+  struct connection_object *object = connection_object_to(L, 2);
+  lua_pushboolean(L, object->conn && topic_has(topic, object->conn));
+  return 1;
+}
+
+static int topic_count(lua_State *L) {
+  lua_pushinteger(L, (lua_Integer)check_topic(L)->count);
+  return 1;
+}
+
+/* The options of broadcast: whom to leave out, and whether it is binary. */
+static struct connection *read_options(lua_State *L, bool *is_binary) {
+  struct connection *except = NULL;
+  *is_binary = false;
+  if (lua_isnoneornil(L, 3)) return NULL;
+  luaL_checktype(L, 3, LUA_TTABLE);
+  lua_getfield(L, 3, "binary");
+  *is_binary = lua_toboolean(L, -1);
+  lua_getfield(L, 3, "exclude");
+  if (!lua_isnil(L, -1)) except = connection_object_to(L, -1)->conn;
+  lua_pop(L, 2);
+  return except;
+}
+
+static int topic_broadcast_message(lua_State *L) {
+  struct script *script = script_of(L);
+  struct topic *topic = check_topic(L);
+  bool is_binary;
+  struct connection *except = read_options(L, &is_binary);
+  struct payload *raw = NULL;
+  if (topic->raw_count > 0) {
+    raw = payload_hold(message_payload(script, L, 2, OP_RAW));
+  }
+  struct payload *frame =
+      message_payload(script, L, 2, is_binary ? OP_BINARY : OP_TEXT);
+  size_t taken = topic_broadcast(topic, frame, raw, except);
+  if (raw) payload_drop(raw);
+  lua_pushinteger(L, (lua_Integer)taken);
+  return 1;
+}
+
+static int topic_index(lua_State *L) {
+  struct topic *topic = check_topic(L);
+  lua_pushvalue(L, 2);
+  lua_rawget(L, lua_upvalueindex(2));
+  if (!lua_isnil(L, -1) || !lua_isstring(L, 2)) return 1;
+  if (strcmp(lua_tostring(L, 2), "name") != 0) return 1;
+  lua_pushlstring(L, topic->name, topic->name_length);
+  return 1;
+}
+
+static int topic_tostring(lua_State *L) {
+  struct topic *topic = check_topic(L);
+  lua_pushliteral(L, "topic ");
+  lua_pushlstring(L, topic->name, topic->name_length);
+  lua_concat(L, 2);
+  return 1;
+}
+
+static int topic_gc(lua_State *L) {
+  struct topic **held = lua_touserdata(L, 1);
+  if (*held) topic_drop(*held);
+  *held = NULL;
+  return 0;
+}
+
+static const luaL_Reg methods[] = {
+    {"add", topic_add_member},
+    {"broadcast", topic_broadcast_message},
+    {"count", topic_count},
+    {"has", topic_has_member},
+    {"remove", topic_remove_member},
+    {NULL, NULL},
+};
+
+static const luaL_Reg metamethods[] = {
+    {"__gc", topic_gc},
+    {"__tostring", topic_tostring},
+    {NULL, NULL},
+};
+
+static void open_cache(lua_State *L) {
+  lua_pushlightuserdata(L, &cache_key);
+  lua_newtable(L);
+  lua_newtable(L);
+  lua_pushliteral(L, "v");
+  lua_setfield(L, -2, "__mode");
+  lua_setmetatable(L, -2);
+  lua_rawset(L, LUA_REGISTRYINDEX);
+}
+
+void topic_object_open(lua_State *L) {
+  luaL_newmetatable(L, object_name);
+  int metatable = lua_gettop(L);
+  script_register(L, metamethods, 0);
+  lua_pushlightuserdata(L, script_of(L));
+  lua_newtable(L);
+  script_register(L, methods, 0);
+  lua_pushcclosure(L, topic_index, 2);
+  lua_setfield(L, metatable, "__index");
+  lua_pop(L, 1);
+  open_cache(L);
+}
+
+/* core.topic(name) */
+int topic_object_get(lua_State *L) {
+  struct script *script = script_of(L);
+  size_t length;
+  const char *name = luaL_checklstring(L, 1, &length);
+  lua_settop(L, 1);
+  lua_pushlightuserdata(L, &cache_key);
+  lua_rawget(L, LUA_REGISTRYINDEX);
+  lua_pushvalue(L, 1);
+  lua_rawget(L, 2);
+  if (!lua_isnil(L, -1)) return 1;
+  struct topic **held = lua_newuserdata(L, sizeof(struct topic *));
+  *held = NULL;
+  luaL_getmetatable(L, object_name);
+  lua_setmetatable(L, -2);
+  *held = topic_get(&script->server->topics, (struct slice){name, length});
+  if (!*held) return luaL_error(L, "out of memory");
+  lua_pushvalue(L, 1);
+  lua_pushvalue(L, -2);
+  lua_rawset(L, 2);
+  return 1;
+}

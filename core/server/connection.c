@@ -1,0 +1,350 @@
+#include "connection.h"
+
+#include "base/mem.h"
+#include "internal.h"
+#include "proto/framed.h"
+
+#include <errno.h>
+
+const struct limits limits_default = {
+    .max_message_size = 1024 * 1024,
+    .max_buffered_amount = 1024 * 1024,
+    .overflow = OVERFLOW_CLOSE,
+    .keep_alive = 30 * 1000,
+    .close_timeout = 5 * 1000,
+};
+
+/* How long what the peer still sends is thrown away after our FIN. */
+enum { LINGER = 1000 };
+
+static bool is_read(const struct connection *conn) {
+  switch (conn->state) {
+  case CONNECTION_HTTP:
+  case CONNECTION_CLOSING: return true;
+  case CONNECTION_ENDING: return !conn->peer_ended;
+  case CONNECTION_RAW:
+  case CONNECTION_OPEN: return !conn->paused && conn->unread.length == 0;
+  default: return false;
+  }
+}
+
+void connection_update_reading(struct connection *conn) {
+  bool wanted = is_read(conn);
+  if (wanted == conn->reading || !conn->transport) return;
+  conn->reading = wanted;
+  if (!wanted) {
+    conn->transport->ops->stop_reading(conn->transport);
+    return;
+  }
+  int error = conn->transport->ops->start_reading(conn->transport);
+  if (error) connection_lose(conn, CLOSE_ABNORMAL);
+}
+
+void connection_set_timer(struct connection *conn, uint64_t delay) {
+  struct wheel *wheel = &conn->server->wheel;
+  if (delay > 0) wheel_start(wheel, &conn->timer, delay);
+  else wheel_stop(wheel, &conn->timer);
+}
+
+/* Not at once when the input ends: its bytes may be in the hands of a handler
+ * that is just closing the connection. */
+static void release_input(struct connection *conn) {
+  if (conn->has_reader) reader_free(&conn->in.reader);
+  conn->has_reader = false;
+  buffer_free(&conn->unread);
+}
+
+void connection_note_close(struct connection *conn, int code,
+                           struct slice reason) {
+  if (!conn->told_open || conn->close_due) return;
+  conn->close_due = true;
+  conn->close_code = (uint16_t)code;
+  if (reason.length > 0 && (conn->reason = mem_alloc(reason.length))) {
+    memcpy(conn->reason, reason.at, reason.length);
+    conn->reason_length = (uint8_t)reason.length;
+  }
+  server_mark(conn->server, conn);
+}
+
+void connection_end(struct connection *conn) {
+  if (conn->state >= CONNECTION_ENDING) return;
+  conn->state = CONNECTION_ENDING;
+  connection_update_reading(conn);
+  uint32_t time = conn->endpoint ? conn->endpoint->limits.close_timeout
+                                 : limits_default.close_timeout;
+  connection_set_timer(conn, time);
+  server_mark(conn->server, conn);
+}
+
+static void close_transport(struct connection *conn) {
+  if (conn->state == CONNECTION_CLOSED) return;
+  conn->state = CONNECTION_CLOSED;
+  connection_set_timer(conn, 0);
+  conn->reading = false;
+  server_mark(conn->server, conn);
+  if (conn->transport) conn->transport->ops->close(conn->transport);
+}
+
+void connection_lose(struct connection *conn, int code) {
+  connection_note_close(conn, code, SLICE(""));
+  close_transport(conn);
+}
+
+void connection_terminate(struct connection *conn) {
+  connection_lose(conn, CLOSE_ABNORMAL);
+}
+
+static void free_connection(struct connection *conn) {
+  struct server *server = conn->server;
+  list_remove(&conn->in_server);
+  list_remove(&conn->in_due);
+  send_queue_clear(&conn->queue);
+  if (conn->late_pong) payload_drop(conn->late_pong);
+  release_input(conn);
+  mem_free(conn->head);
+  mem_free(conn->protocol);
+  mem_free(conn->reason);
+  if (conn->endpoint) endpoint_drop(conn->endpoint);
+  mem_free(conn);
+  server->count--;
+  if (server->count == 0 && server->draining) server->drained(server->owner);
+}
+
+/* The one place where a connection is freed. */
+void connection_drop(struct connection *conn) {
+  conn->holds--;
+  if (conn->holds > 0 || conn->transport || conn->close_due) return;
+  free_connection(conn);
+}
+
+void connection_keep_unread(struct connection *conn, const uint8_t *bytes,
+                            size_t length) {
+  if (!buffer_append(&conn->unread, bytes, length)) {
+    connection_lose(conn, CLOSE_ABNORMAL);
+    return;
+  }
+  connection_update_reading(conn);
+}
+
+void connection_begin(struct connection *conn, struct endpoint *endpoint,
+                      enum connection_state state) {
+  conn->endpoint = endpoint_hold(endpoint);
+  conn->state = (uint8_t)state;
+  conn->is_raw = state == CONNECTION_RAW;
+  conn->told_open = true;
+  if (state == CONNECTION_OPEN) websocket_begin(conn);
+  else connection_set_timer(conn, 0);
+  connection_hold(conn);
+  endpoint->events->open(endpoint, conn);
+  if (conn->server->draining) {
+    connection_close(conn, CLOSE_GOING_AWAY, SLICE(""));
+  }
+  conn->pull_due = conn->unread.length > 0;
+  server_mark(conn->server, conn);
+  connection_update_reading(conn);
+  connection_drop(conn);
+}
+
+/* ---- what the transport tells */
+
+static void raw_receive(struct connection *conn, const uint8_t *bytes,
+                        size_t length) {
+  if (conn->paused) {
+    connection_keep_unread(conn, bytes, length);
+    return;
+  }
+  struct slice message = {(const char *)bytes, length};
+  conn->endpoint->events->message(conn->endpoint, conn, message, true);
+}
+
+static void receive(struct connection *conn, uint8_t *bytes, size_t length) {
+  switch (conn->state) {
+  case CONNECTION_HTTP: http_receive(conn, bytes, length); break;
+  case CONNECTION_DECIDING: connection_keep_unread(conn, bytes, length); break;
+  case CONNECTION_RAW: raw_receive(conn, bytes, length); break;
+  case CONNECTION_OPEN:
+  case CONNECTION_CLOSING: websocket_receive(conn, bytes, length); break;
+  default: break; /* ENDING: thrown away */
+  }
+}
+
+static void on_read(void *owner, uint8_t *bytes, size_t length) {
+  struct connection *conn = owner;
+  connection_hold(conn);
+  conn->heard = clock_now(conn->server->clock);
+  conn->pinged = false;
+  receive(conn, bytes, length);
+  connection_drop(conn);
+}
+
+static size_t on_space(void *owner, uint8_t **bytes) {
+  struct connection *conn = owner;
+  if (conn->state != CONNECTION_OPEN) return 0;
+  return reader_space(&conn->in.reader, bytes);
+}
+
+/* FIN. What was sent before it has been delivered; what is queued still goes
+ * out, for the peer may only have ended its own direction. */
+static void peer_ended(struct connection *conn) {
+  conn->peer_ended = true;
+  conn->reading = false;
+  if (conn->state == CONNECTION_ENDING) {
+    if (conn->shut_down) close_transport(conn);
+    return;
+  }
+  int code = conn->state == CONNECTION_RAW ? CLOSE_NORMAL : CLOSE_ABNORMAL;
+  connection_note_close(conn, code, SLICE(""));
+  connection_end(conn);
+}
+
+static void on_ended(void *owner, int error) {
+  struct connection *conn = owner;
+  connection_hold(conn);
+  if (error) connection_lose(conn, CLOSE_ABNORMAL);
+  else peer_ended(conn);
+  connection_drop(conn);
+}
+
+static void on_written(void *owner, int error) {
+  struct connection *conn = owner;
+  connection_hold(conn);
+  output_written(conn, error);
+  connection_drop(conn);
+}
+
+static void on_closed(void *owner) {
+  struct connection *conn = owner;
+  connection_hold(conn);
+  conn->transport = NULL;
+  connection_drop(conn);
+}
+
+static const struct transport_events transport_events = {
+    .space = on_space,
+    .read = on_read,
+    .ended = on_ended,
+    .written = on_written,
+    .closed = on_closed,
+};
+
+struct connection *connection_accept(struct server *server,
+                                     struct service *service,
+                                     struct transport *transport) {
+  struct connection *conn = mem_alloc_zeroed(1, sizeof *conn);
+  if (!conn) {
+    transport->ops->close(transport);
+    return NULL;
+  }
+  conn->server = server;
+  conn->service = service;
+  conn->transport = transport;
+  conn->id = ++server->last_id;
+  conn->state = CONNECTION_HTTP;
+  conn->peer = transport->ops->peer(transport);
+  conn->heard = clock_now(server->clock);
+  wheel_entry_init(&conn->timer);
+  list_init(&conn->in_due);
+  list_init(&conn->in_server);
+  list_append(&server->connections, &conn->in_server);
+  server->count++;
+  transport->events = &transport_events;
+  transport->owner = conn;
+  if (service->raw) {
+    connection_begin(conn, service->raw, CONNECTION_RAW);
+    return conn;
+  }
+  connection_set_timer(conn, service->header_timeout);
+  connection_update_reading(conn);
+  return conn;
+}
+
+/* ---- what an app asks for */
+
+static void raw_close(struct connection *conn) {
+  connection_note_close(conn, CLOSE_NORMAL, SLICE(""));
+  connection_end(conn);
+}
+
+void connection_close(struct connection *conn, int code, struct slice reason) {
+  if (conn->state == CONNECTION_RAW) raw_close(conn);
+  if (conn->state != CONNECTION_OPEN) return;
+  conn->state = CONNECTION_CLOSING;
+  output_add(conn, framed_close(code, reason.at, reason.length));
+  if (conn->state != CONNECTION_CLOSING) return;
+  connection_set_timer(conn, conn->endpoint->limits.close_timeout);
+  /* The peer's close frame is awaited, pauses or not. */
+  conn->pull_due = conn->unread.length > 0;
+  server_mark(conn->server, conn);
+  connection_update_reading(conn);
+}
+
+void connection_pause(struct connection *conn, enum pause_reason reason) {
+  conn->paused |= (uint8_t)reason;
+  connection_update_reading(conn);
+}
+
+void connection_resume(struct connection *conn, enum pause_reason reason) {
+  if (!(conn->paused & reason)) return;
+  conn->paused &= (uint8_t)~reason;
+  if (conn->paused) return;
+  if (conn->unread.length > 0) {
+    conn->pull_due = true;
+    server_mark(conn->server, conn);
+  }
+  connection_update_reading(conn);
+}
+
+/* ---- what is due at the end of a turn, and in time */
+
+static void pull(struct connection *conn) {
+  conn->pull_due = false;
+  struct buffer bytes = conn->unread;
+  conn->unread = (struct buffer){0};
+  receive(conn, bytes.bytes, bytes.length);
+  buffer_free(&bytes);
+  connection_update_reading(conn);
+}
+
+static void tell_drain(struct connection *conn) {
+  conn->drain_due = false;
+  if (!connection_is_open(conn)) return;
+  conn->endpoint->events->drain(conn->endpoint, conn);
+}
+
+static void tell_close(struct connection *conn) {
+  struct slice reason = {conn->reason, conn->reason_length};
+  topics_leave(conn);
+  conn->close_due = conn->told_open = false;
+  conn->endpoint->events->close(conn->endpoint, conn, conn->close_code, reason);
+}
+
+/* Everything queued is with the kernel: FIN, and a moment for the peer's. */
+static void finish_ending(struct connection *conn) {
+  if (conn->queue.length > 0 || conn->shut_down) return;
+  conn->shut_down = true;
+  int error = conn->transport->ops->shutdown(conn->transport);
+  if (error || conn->peer_ended) close_transport(conn);
+  else connection_set_timer(conn, LINGER);
+}
+
+void connection_do_due(struct connection *conn) {
+  connection_hold(conn);
+  if (conn->pull_due) pull(conn);
+  output_flush(conn);
+  if (conn->state == CONNECTION_ENDING) finish_ending(conn);
+  if (conn->state >= CONNECTION_ENDING) release_input(conn);
+  if (conn->drain_due) tell_drain(conn);
+  if (conn->close_due) tell_close(conn);
+  connection_drop(conn);
+}
+
+void connection_timed_out(struct connection *conn) {
+  static const struct refusal slow = {408, "the request head took too long"};
+  connection_hold(conn);
+  switch (conn->state) {
+  case CONNECTION_HTTP: http_refuse(conn, &slow); break;
+  case CONNECTION_OPEN: websocket_silent(conn); break;
+  default: connection_lose(conn, CLOSE_ABNORMAL); break;
+  }
+  connection_drop(conn);
+}

@@ -1,0 +1,147 @@
+/*
+ * connection - one peer, from accept to the last byte.
+ *
+ *            raw service
+ *   accept ------------> RAW ---------------------------.
+ *      |                                                |
+ *      '--> HTTP --head--> DECIDING --upgrade--> OPEN --+--> CLOSING
+ *             |               |                    |    |       |
+ *             '---- refusal, answer, failure ------'----'-------'--> ENDING
+ *                                                                      |
+ *   transport closed, nobody holds it: freed  <----------------- CLOSED
+ *
+ * CLOSING: our close frame is queued, the peer's is awaited. ENDING: nothing
+ * more is delivered; what is queued goes out, then FIN, then what the peer
+ * still sends is thrown away for a moment (RFC 6455 7.1.1: closing at once
+ * could destroy our last bytes with a reset). CLOSED: the transport is closing.
+ *
+ * Closing is a state, freeing is an event: any function here may be called from
+ * inside any event; the connection goes away only in connection_drop, when its
+ * transport is closed and nobody holds it.
+ */
+#ifndef RATCHET_SERVER_CONNECTION_H
+#define RATCHET_SERVER_CONNECTION_H
+
+#include "base/buffer.h"
+#include "base/list.h"
+#include "base/payload.h"
+#include "endpoint.h"
+#include "net/transport.h"
+#include "proto/close_code.h"
+#include "proto/reader.h"
+#include "send_queue.h"
+#include "server.h"
+#include "wheel.h"
+
+enum connection_state {
+  CONNECTION_RAW,
+  CONNECTION_HTTP,
+  CONNECTION_DECIDING,
+  CONNECTION_OPEN,
+  CONNECTION_CLOSING,
+  CONNECTION_ENDING,
+  CONNECTION_CLOSED,
+};
+
+/* Why it is not read; it is read again when none is left. */
+enum pause_reason {
+  PAUSE_ASKED = 1,  /* the app asked for it */
+  PAUSE_OUTPUT = 2, /* the peer does not take what is sent */
+  PAUSE_BUSY = 4,   /* its handler waits, and enough is queued behind it */
+};
+
+/* Owned by the server's list while its transport lives, by holds besides; freed
+ * only in connection_drop. Owns its head, reason, protocol, unread bytes and
+ * queue; holds its endpoint; borrows its transport until `closed`. */
+struct connection {
+  struct list in_server, in_due;
+  struct server *server;
+  struct transport *transport; /* NULL once it is closed */
+  struct service *service;
+  struct endpoint *endpoint; /* NULL until the request is decided */
+  uint64_t id;
+  uint64_t heard; /* ms: the last byte that came, or that the peer took */
+  struct wheel_entry timer;
+  union {
+    struct http_scan scan; /* HTTP */
+    struct reader reader;  /* OPEN, CLOSING */
+  } in;
+  struct buffer unread; /* came, but not looked at yet; HTTP: the head so far */
+  struct send_queue queue;
+  size_t in_flight; /* bytes of its front that the transport is writing */
+  struct payload *late_pong;       /* replaces older ones while output is stuck */
+  struct membership *memberships;  /* of topics */
+  char *head;                      /* the request's head, as it came */
+  char *protocol;                  /* the sub-protocol agreed on, or NULL */
+  char *reason;                    /* of the close event, or NULL */
+  void *app;                       /* whatever the endpoint's owner keeps here */
+  int app_view;
+  uint32_t head_length;
+  uint32_t holds;
+  uint16_t close_code; /* of the close event */
+  uint8_t state;
+  uint8_t paused; /* pause_reason bits */
+  uint8_t reason_length;
+  bool told_open : 1;     /* `open` was told, `close` not yet */
+  bool close_due : 1;     /* `close` is to be told */
+  bool drain_due : 1;     /* `drain` is to be told */
+  bool pull_due : 1;      /* `unread` is to be looked at */
+  bool writing : 1;       /* the transport works on the front of the queue */
+  bool over_high : 1;     /* output was over its high-water mark */
+  bool pinged : 1;        /* a keep-alive ping is out */
+  bool peer_ended : 1;    /* FIN came */
+  bool shut_down : 1;     /* FIN went */
+  bool reading : 1;       /* the transport delivers */
+  bool has_reader : 1;    /* in.reader, not in.scan */
+  bool is_head_request : 1;
+  bool is_raw : 1; /* no WebSocket: bytes as they come */
+  struct address peer;
+};
+
+/* Takes the transport over. NULL when there is no memory; then it is closed. */
+struct connection *connection_accept(struct server *server, struct service *service,
+                       struct transport *transport);
+
+static inline void connection_hold(struct connection *conn) {
+  conn->holds++;
+}
+void connection_drop(struct connection *conn);
+
+/* ---- decisions on a request (state DECIDING) */
+
+/* Answers and ends. `headers` are ready-made lines, each with its CR LF. */
+void connection_answer(struct connection *conn, int status,
+                       struct slice headers, struct slice body);
+/* Answers 101; then `open` is told. `protocol` may be empty. */
+void connection_upgrade(struct connection *conn, struct endpoint *endpoint,
+                        struct slice protocol, struct slice headers);
+/* Writes nothing: from here on the endpoint has the bytes; `open` is told. */
+void connection_hand_over(struct connection *conn, struct endpoint *endpoint);
+
+/* The head of the request, parsed anew. False when there was none. */
+bool connection_head(const struct connection *conn, struct http_head *head);
+
+/* ---- what an app asks for; each is harmless on a dead connection */
+
+enum send_result { SEND_QUEUED, SEND_DROPPED, SEND_CLOSED };
+
+/* Queues a frame, or raw bytes on a raw connection. */
+enum send_result connection_send(struct connection *conn,
+                                 struct payload *payload);
+/* Starts the close handshake; `code` must be sendable. On a raw connection:
+ * ends it when all is written. */
+void connection_close(struct connection *conn, int code, struct slice reason);
+void connection_terminate(struct connection *conn);
+void connection_pause(struct connection *conn, enum pause_reason reason);
+void connection_resume(struct connection *conn, enum pause_reason reason);
+
+/* May it still be sent to? */
+static inline bool connection_is_open(const struct connection *conn) {
+  return conn->state == CONNECTION_OPEN || conn->state == CONNECTION_RAW;
+}
+/* Bytes that are queued and that the kernel has not taken. */
+static inline size_t connection_buffered(const struct connection *conn) {
+  return conn->queue.length;
+}
+
+#endif

@@ -1,0 +1,92 @@
+/*
+ * endpoint - what answers on an address: the events of one component, and the
+ * limits that hold for its connections. The script gives the events a meaning;
+ * nothing here knows Lua.
+ */
+#ifndef RATCHET_SERVER_ENDPOINT_H
+#define RATCHET_SERVER_ENDPOINT_H
+
+#include "proto/frame.h"
+#include "proto/http_head.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct connection;
+struct endpoint;
+struct service;
+
+enum overflow {
+  OVERFLOW_CLOSE, /* close the slow connection with 1013 */
+  OVERFLOW_DROP,  /* leave this message out for it */
+};
+
+struct limits {
+  uint64_t max_message_size;    /* bytes */
+  size_t max_buffered_amount;   /* bytes already queued when send is called */
+  enum overflow overflow;
+  uint32_t keep_alive;    /* ms of silence before a ping; 0 for never */
+  uint32_t close_timeout; /* ms for the close handshake */
+};
+
+extern const struct limits limits_default;
+
+/* Called between hold and drop of the connection, never from inside a parser or
+ * a transport: everything that a connection can be asked for is allowed, close
+ * and terminate included. Slices are valid during the call. */
+struct endpoint_events {
+  void (*open)(struct endpoint *endpoint, struct connection *conn);
+  /* A whole message; on a raw connection, bytes as they came. */
+  void (*message)(struct endpoint *endpoint, struct connection *conn,
+                  struct slice message, bool is_binary);
+  /* OP_PING or OP_PONG; a ping has been answered already. */
+  void (*control)(struct endpoint *endpoint, struct connection *conn,
+                  enum opcode opcode, struct slice data);
+  void (*drain)(struct endpoint *endpoint, struct connection *conn);
+  /* The last event, exactly once for each `open`. */
+  void (*close)(struct endpoint *endpoint, struct connection *conn, int code,
+                struct slice reason);
+  /* Nobody refers to the endpoint any more: free it. */
+  void (*unused)(struct endpoint *endpoint);
+};
+
+/* Owned by its references: one of whoever made it, one of each connection on
+ * it. Embedded in what implements it. */
+struct endpoint {
+  const struct endpoint_events *events;
+  struct limits limits;
+  uint32_t references;
+};
+
+static inline struct endpoint *endpoint_hold(struct endpoint *endpoint) {
+  endpoint->references++;
+  return endpoint;
+}
+
+static inline void endpoint_drop(struct endpoint *endpoint) {
+  if (--endpoint->references == 0) endpoint->events->unused(endpoint);
+}
+
+/* What a listener serves: raw bytes to one endpoint, or HTTP requests. Outlives
+ * its connections (it is freed after the server). */
+struct service {
+  struct endpoint *raw; /* NULL: HTTP */
+  /* A request's head is complete. Answers at once or later, by exactly one of
+   * connection_answer, connection_upgrade, connection_hand_over. The head is
+   * valid during the call. */
+  void (*request)(struct service *service, struct connection *conn,
+                  const struct http_head *head);
+  /* A refusal was answered before anybody was asked: for the log. */
+  void (*refused)(struct service *service, struct connection *conn,
+                  const struct refusal *refusal);
+  uint32_t header_timeout; /* ms */
+  size_t max_header_size;  /* bytes */
+};
+
+enum {
+  SERVICE_HEADER_TIMEOUT = 10 * 1000,
+  SERVICE_MAX_HEADER_SIZE = 16 * 1024,
+};
+
+#endif

@@ -1,0 +1,56 @@
+/*
+ * internal - what the files of a connection share: connection.c (its life),
+ * http.c (before the upgrade), websocket.c (after it), output.c (its queue).
+ */
+#ifndef RATCHET_SERVER_INTERNAL_H
+#define RATCHET_SERVER_INTERNAL_H
+
+#include "connection.h"
+
+/* ---- connection.c */
+
+/* Sets the state's deadline; 0 for none. */
+void connection_set_timer(struct connection *conn, uint64_t delay);
+/* Reads or not, as state and pauses have it. */
+void connection_update_reading(struct connection *conn);
+/* From now on nothing is delivered: flush, FIN, close. */
+void connection_end(struct connection *conn);
+/* The peer is gone: closes the transport now. */
+void connection_lose(struct connection *conn, int code);
+/* Notes code and reason of the close event, the first time only. */
+void connection_note_close(struct connection *conn, int code,
+                           struct slice reason);
+/* The endpoint has it from here on; tells `open`. */
+void connection_begin(struct connection *conn, struct endpoint *endpoint,
+                      enum connection_state state);
+/* What server_mark and the wheel lead to. */
+void connection_do_due(struct connection *conn);
+void connection_timed_out(struct connection *conn);
+/* Keeps bytes for later. */
+void connection_keep_unread(struct connection *conn, const uint8_t *bytes,
+                            size_t length);
+
+/* ---- http.c */
+
+void http_receive(struct connection *conn, uint8_t *bytes, size_t length);
+void http_refuse(struct connection *conn, const struct refusal *refusal);
+
+/* ---- websocket.c */
+
+void websocket_begin(struct connection *conn);
+void websocket_receive(struct connection *conn, uint8_t *bytes, size_t length);
+/* Fails the connection (RFC 6455 7.1.7): close frame, then the end. */
+void websocket_fail(struct connection *conn, int code, const char *reason);
+/* No byte came for the keep-alive time. */
+void websocket_silent(struct connection *conn);
+
+/* ---- output.c */
+
+/* Queues a payload whatever the limits say, and drops the caller's reference.
+ * NULL (no memory) loses the connection. */
+void output_add(struct connection *conn, struct payload *payload);
+void output_flush(struct connection *conn);
+/* The transport has written what it held back. */
+void output_written(struct connection *conn, int error);
+
+#endif

@@ -1,0 +1,129 @@
+/*
+ * What a connection sends: queued during a turn, written once at its end, and
+ * what happens when the peer does not take it.
+ */
+#include "internal.h"
+
+enum {
+  HIGH_WATER = 64 * 1024, /* over it, the peer is not read */
+  LOW_WATER = 16 * 1024,  /* under it, it is read again, and `drain` is told */
+  EARLY_FLUSH_FRAMES = 1024
+};
+
+/* Waiting for the end of the turn saves system calls only while the queue is
+ * small; a large one is written while its bytes are still in the cache. */
+static bool is_large(const struct send_queue *queue) {
+  return queue->length >= HIGH_WATER || queue->count >= EARLY_FLUSH_FRAMES;
+}
+
+static void add(struct connection *conn, struct payload *payload) {
+  if (!send_queue_add(&conn->queue, payload)) {
+    connection_lose(conn, CLOSE_ABNORMAL);
+    return;
+  }
+  if (conn->writing) return;
+  server_mark(conn->server, conn);
+  if (is_large(&conn->queue)) output_flush(conn);
+}
+
+void output_add(struct connection *conn, struct payload *payload) {
+  if (!payload) {
+    connection_lose(conn, CLOSE_ABNORMAL);
+    return;
+  }
+  if (conn->state < CONNECTION_ENDING) add(conn, payload);
+  payload_drop(payload);
+}
+
+enum send_result connection_send(struct connection *conn,
+                                 struct payload *payload) {
+  if (!connection_is_open(conn)) return SEND_CLOSED;
+  const struct limits *limits = &conn->endpoint->limits;
+  if (conn->queue.length <= limits->max_buffered_amount) {
+    add(conn, payload);
+    return SEND_QUEUED;
+  }
+  if (limits->overflow == OVERFLOW_DROP) return SEND_DROPPED;
+  if (conn->is_raw) connection_lose(conn, CLOSE_ABNORMAL);
+  else websocket_fail(conn, CLOSE_TRY_AGAIN_LATER, "the peer reads too slowly");
+  return SEND_DROPPED;
+}
+
+static size_t total(const struct slice *pieces, size_t count) {
+  size_t length = 0;
+  for (size_t i = 0; i < count; i++) length += pieces[i].length;
+  return length;
+}
+
+static void watch_level(struct connection *conn) {
+  if (!conn->over_high && conn->queue.length > HIGH_WATER) {
+    conn->over_high = true;
+    connection_pause(conn, PAUSE_OUTPUT);
+  } else if (conn->over_high && conn->queue.length < LOW_WATER) {
+    conn->over_high = false;
+    conn->drain_due = true;
+    server_mark(conn->server, conn);
+    connection_resume(conn, PAUSE_OUTPUT);
+  }
+}
+
+/* The kernel refused the rest: the transport keeps the front of the queue until
+ * it is out, and the queue keeps its bytes in place. */
+static void write_rest(struct connection *conn) {
+  struct slice pieces[SEND_PIECES_MAX];
+  size_t count = send_queue_pieces(&conn->queue, NULL, pieces);
+  int error = conn->transport->ops->write(conn->transport, pieces, count);
+  if (error) {
+    connection_lose(conn, CLOSE_ABNORMAL);
+    return;
+  }
+  conn->writing = true;
+  conn->in_flight = total(pieces, count);
+}
+
+/* True when all that was offered went out. */
+static bool write_front(struct connection *conn) {
+  struct slice pieces[SEND_PIECES_MAX];
+  size_t count =
+      send_queue_pieces(&conn->queue, conn->server->gather, pieces);
+  ssize_t written =
+      conn->transport->ops->try_write(conn->transport, pieces, count);
+  if (written < 0) {
+    connection_lose(conn, CLOSE_ABNORMAL);
+    return false;
+  }
+  bool is_all = (size_t)written == total(pieces, count);
+  send_queue_consume(&conn->queue, (size_t)written);
+  return is_all;
+}
+
+void output_flush(struct connection *conn) {
+  if (conn->writing || conn->state == CONNECTION_CLOSED || !conn->transport) {
+    return;
+  }
+  while (conn->queue.length > 0) {
+    if (write_front(conn)) continue;
+    if (conn->state == CONNECTION_CLOSED) return;
+    write_rest(conn);
+    break;
+  }
+  watch_level(conn);
+}
+
+void output_written(struct connection *conn, int error) {
+  conn->writing = false;
+  if (error) {
+    connection_lose(conn, CLOSE_ABNORMAL);
+    return;
+  }
+  conn->heard = clock_now(conn->server->clock);
+  conn->pinged = false;
+  send_queue_consume(&conn->queue, conn->in_flight);
+  if (conn->late_pong) {
+    struct payload *pong = conn->late_pong;
+    conn->late_pong = NULL;
+    output_add(conn, pong);
+  }
+  output_flush(conn);
+  server_mark(conn->server, conn);
+}

@@ -1,0 +1,104 @@
+#include "server.h"
+
+#include "base/mem.h"
+#include "connection.h"
+#include "internal.h"
+
+#include <errno.h>
+
+/* An entry is a connection's, or the server's own while it drains. */
+static void expired(struct wheel *wheel, struct wheel_entry *entry) {
+  struct server *server = LIST_OWNER(wheel, struct server, wheel);
+  if (entry == &server->drain_timer) {
+    server_terminate(server);
+    return;
+  }
+  connection_timed_out(LIST_OWNER(entry, struct connection, timer));
+}
+
+int server_init(struct server *server, struct clock *clock) {
+  *server = (struct server){
+      .clock = clock,
+      .max_connections = SIZE_MAX,
+      .drain_timeout = SERVER_DRAIN_TIMEOUT,
+  };
+  server->gather = mem_alloc(SEND_GATHER_MAX);
+  if (!server->gather) return -ENOMEM;
+  list_init(&server->connections);
+  list_init(&server->due);
+  wheel_init(&server->wheel, clock, expired);
+  wheel_entry_init(&server->drain_timer);
+  return 0;
+}
+
+/* Raw TCP has no words for it. */
+static void refuse_full(struct server *server, struct service *service,
+                        struct transport *transport) {
+  static const struct refusal full = {503, "no more connections are served"};
+  if (service->raw) {
+    transport->ops->close(transport);
+    return;
+  }
+  struct connection *conn = connection_accept(server, service, transport);
+  if (conn) http_refuse(conn, &full);
+}
+
+void server_accept(struct server *server, struct service *service,
+                   struct transport *transport) {
+  if (server->draining) {
+    transport->ops->close(transport);
+  } else if (server->count >= server->max_connections) {
+    refuse_full(server, service, transport);
+  } else {
+    connection_accept(server, service, transport);
+  }
+}
+
+void server_mark(struct server *server, struct connection *conn) {
+  if (list_is_empty(&conn->in_due)) list_append(&server->due, &conn->in_due);
+}
+
+/* What one connection's events cause on others is done in the same turn. */
+void server_turn(struct server *server) {
+  struct list *link;
+  while ((link = list_take_first(&server->due))) {
+    connection_do_due(LIST_OWNER(link, struct connection, in_due));
+  }
+}
+
+void server_terminate(struct server *server) {
+  struct list *link = server->connections.next, *next;
+  for (; link != &server->connections; link = next) {
+    next = link->next;
+    connection_terminate(LIST_OWNER(link, struct connection, in_server));
+  }
+}
+
+static void say_goodbye(struct connection *conn) {
+  if (conn->state == CONNECTION_HTTP) connection_terminate(conn);
+  else connection_close(conn, CLOSE_GOING_AWAY, SLICE("the server goes away"));
+}
+
+void server_drain(struct server *server, void (*drained)(void *owner),
+                  void *owner) {
+  bool is_second = server->draining;
+  server->draining = true;
+  server->drained = drained;
+  server->owner = owner;
+  if (is_second) server_terminate(server);
+  if (server->count == 0) {
+    drained(owner);
+    return;
+  }
+  wheel_start(&server->wheel, &server->drain_timer, server->drain_timeout);
+  struct list *link = server->connections.next, *next;
+  for (; link != &server->connections; link = next) {
+    next = link->next;
+    say_goodbye(LIST_OWNER(link, struct connection, in_server));
+  }
+}
+
+void server_free(struct server *server) {
+  topics_free(&server->topics);
+  mem_free(server->gather);
+}

@@ -1,0 +1,59 @@
+/*
+ * server - all connections, and the end of a turn: whatever is due on a
+ * connection (bytes to write, events to tell) is done there, from the top, so
+ * that an app is never entered from inside another of its own calls.
+ */
+#ifndef RATCHET_SERVER_SERVER_H
+#define RATCHET_SERVER_SERVER_H
+
+#include "base/list.h"
+#include "net/transport.h"
+#include "topic.h"
+#include "wheel.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct connection;
+struct service;
+
+/* Owned by main (or a test), by value; borrows the clock. Owns its connections
+ * and topics. */
+struct server {
+  struct clock *clock;
+  struct wheel wheel;
+  struct list connections;
+  struct list due; /* connections that something is due on */
+  struct topics topics;
+  uint8_t *gather; /* small frames on their way into one write */
+  uint64_t last_id;
+  size_t count, max_connections;
+  uint32_t drain_timeout; /* ms */
+  bool draining;
+  struct wheel_entry drain_timer;
+  void (*drained)(void *owner); /* the last connection is gone */
+  void *owner;
+};
+
+enum { SERVER_DRAIN_TIMEOUT = 10 * 1000 };
+
+/* Takes over the clock's alarm. 0 or a negative errno. */
+int server_init(struct server *server, struct clock *clock);
+/* A listener's new transport, to be served by `service`. Refuses with 503 when
+ * max_connections are there already. */
+void server_accept(struct server *server, struct service *service,
+                   struct transport *transport);
+/* Does what is due; call at the end of each turn of the loop. */
+void server_turn(struct server *server);
+/* Something is due on the connection at the end of this turn. */
+void server_mark(struct server *server, struct connection *conn);
+/* Closes all with 1001 and calls `drained` when they are gone, after
+ * drain_timeout at the latest. A second call ends the wait. */
+void server_drain(struct server *server, void (*drained)(void *owner),
+                  void *owner);
+/* Drops every connection at once. Their transports' `closed` must still be
+ * heard before server_free. */
+void server_terminate(struct server *server);
+void server_free(struct server *server);
+
+#endif

@@ -1,0 +1,130 @@
+/*
+ * A connection after its upgrade: what the reader finds, and the keep-alive.
+ */
+#include "internal.h"
+#include "proto/framed.h"
+
+/* Between 9/10 and 10/10 of the time: connections that opened together do not
+ * ping together for ever. */
+static uint64_t jittered(const struct connection *conn, uint64_t delay) {
+  uint64_t mixed = (conn->id + conn->heard) * 0x9E3779B97F4A7C15u >> 32;
+  return delay - delay / 10 * (mixed % 1024) / 1024;
+}
+
+void websocket_begin(struct connection *conn) {
+  const struct limits *limits = &conn->endpoint->limits;
+  conn->has_reader = true;
+  reader_init(&conn->in.reader, READER_SERVER, limits->max_message_size);
+  connection_set_timer(conn, jittered(conn, limits->keep_alive));
+}
+
+/* Any byte is life. A paused connection is not read, so its silence is ours. */
+void websocket_silent(struct connection *conn) {
+  uint64_t keep_alive = conn->endpoint->limits.keep_alive;
+  uint64_t silent = clock_now(conn->server->clock) - conn->heard;
+  if (conn->paused & (PAUSE_ASKED | PAUSE_BUSY)) silent = 0;
+  if (conn->pinged) {
+    connection_lose(conn, CLOSE_ABNORMAL);
+    return;
+  }
+  if (silent + WHEEL_TICK < keep_alive - keep_alive / 10) {
+    connection_set_timer(conn, jittered(conn, keep_alive) - silent);
+    return;
+  }
+  conn->pinged = true;
+  output_add(conn, framed_copy(OP_PING, NULL, 0));
+  connection_set_timer(conn, keep_alive);
+}
+
+void websocket_fail(struct connection *conn, int code, const char *reason) {
+  struct slice text = slice_of(reason);
+  if (conn->state == CONNECTION_OPEN) {
+    output_add(conn, framed_close(code, text.at, text.length));
+  }
+  connection_note_close(conn, code, text);
+  connection_end(conn);
+}
+
+/* RFC 6455 5.5.3: while output is stuck, only the latest ping is answered. */
+static void answer_ping(struct connection *conn,
+                        const struct reader_event *ping) {
+  struct payload *pong = framed_copy(OP_PONG, ping->data, ping->length);
+  if (!pong || !conn->writing) {
+    output_add(conn, pong);
+    return;
+  }
+  if (conn->late_pong) payload_drop(conn->late_pong);
+  conn->late_pong = pong;
+}
+
+static void tell_control(struct connection *conn, enum opcode opcode,
+                         const struct reader_event *event) {
+  struct slice data = {(const char *)event->data, event->length};
+  if (conn->state != CONNECTION_OPEN) return;
+  conn->endpoint->events->control(conn->endpoint, conn, opcode, data);
+}
+
+static void tell_message(struct connection *conn, bool is_binary,
+                         const struct reader_event *event) {
+  struct slice message = {(const char *)event->data, event->length};
+  if (conn->state != CONNECTION_OPEN) return; /* we have said goodbye */
+  conn->endpoint->events->message(conn->endpoint, conn, message, is_binary);
+}
+
+/* RFC 6455 5.5.1: the peer's code is sent back; without one, 1000. */
+static void peer_closes(struct connection *conn,
+                        const struct reader_event *event) {
+  struct slice reason = {(const char *)event->data, event->length};
+  connection_note_close(conn, event->code, reason);
+  if (conn->state == CONNECTION_OPEN) {
+    bool has_code = event->code != CLOSE_NO_STATUS;
+    int code = has_code ? event->code : CLOSE_NORMAL;
+    output_add(conn, framed_close(code, reason.at, reason.length));
+  }
+  connection_end(conn);
+}
+
+static void handle(struct connection *conn, enum reader_result result,
+                   const struct reader_event *event) {
+  switch (result) {
+  case READER_TEXT: tell_message(conn, false, event); break;
+  case READER_BINARY: tell_message(conn, true, event); break;
+  case READER_PING:
+    if (conn->state == CONNECTION_OPEN) answer_ping(conn, event);
+    tell_control(conn, OP_PING, event);
+    break;
+  case READER_PONG: tell_control(conn, OP_PONG, event); break;
+  case READER_CLOSE: peer_closes(conn, event); break;
+  case READER_VIOLATION:
+    websocket_fail(conn, event->code, event->reason);
+    break;
+  case READER_NO_MEMORY:
+    websocket_fail(conn, CLOSE_INTERNAL_ERROR, "out of memory");
+    break;
+  case READER_NEED_MORE: break;
+  }
+}
+
+static bool may_deliver(const struct connection *conn) {
+  return (conn->state == CONNECTION_OPEN && !conn->paused) ||
+         conn->state == CONNECTION_CLOSING;
+}
+
+/* A handler may pause, close or terminate: that is looked at before each event,
+ * and what is left then waits in `unread`. */
+void websocket_receive(struct connection *conn, uint8_t *bytes, size_t length) {
+  struct reader *reader = &conn->in.reader;
+  struct reader_event event;
+  reader_feed(reader, bytes, length);
+  while (may_deliver(conn)) {
+    enum reader_result result = reader_next(reader, &event);
+    if (result == READER_NEED_MORE) return;
+    handle(conn, result, &event);
+  }
+  if (conn->state != CONNECTION_OPEN) return;
+  const uint8_t *unused;
+  size_t left = reader_unused(reader, &unused);
+  if (left == 0) return;
+  connection_keep_unread(conn, unused, left);
+  reader_feed(reader, NULL, 0);
+}

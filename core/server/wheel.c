@@ -1,0 +1,91 @@
+#include "wheel.h"
+
+enum { LONG_DELAY = 10000, LONG_TICKS = 1000 / WHEEL_TICK };
+
+static uint64_t now_in_ticks(struct wheel *wheel) {
+  return clock_now(wheel->clock) / WHEEL_TICK;
+}
+
+static void set_alarm(struct wheel *wheel, uint64_t tick) {
+  wheel->alarm = tick;
+  wheel->clock->set_alarm(wheel->clock, tick * WHEEL_TICK);
+}
+
+/* The next tick whose slot holds anything. It may turn out to be of a later
+ * round; then the alarm rings once for nothing. */
+static void set_next_alarm(struct wheel *wheel) {
+  wheel->alarm = 0;
+  if (wheel->count == 0) return;
+  uint64_t tick = wheel->done + 1;
+  while (list_is_empty(&wheel->slots[tick % WHEEL_SLOTS])) tick++;
+  set_alarm(wheel, tick);
+}
+
+/* What is due is set apart first: `expired` may start entries anew, even into
+ * the slot that is being looked at. */
+static void take_due(struct wheel *wheel, struct list *slot, struct list *due) {
+  for (struct list *link = slot->next, *next; link != slot; link = next) {
+    next = link->next;
+    struct wheel_entry *entry = LIST_OWNER(link, struct wheel_entry, link);
+    if (entry->due > wheel->done) continue;
+    list_remove(link);
+    list_append(due, link);
+  }
+}
+
+static void ring(void *owner) {
+  struct wheel *wheel = owner;
+  struct list due;
+  list_init(&due);
+  uint64_t now = now_in_ticks(wheel), from = wheel->done + 1;
+  if (now >= from + WHEEL_SLOTS) from = now - WHEEL_SLOTS + 1;
+  wheel->done = now;
+  for (uint64_t tick = from; tick <= now; tick++) {
+    take_due(wheel, &wheel->slots[tick % WHEEL_SLOTS], &due);
+  }
+  struct list *link;
+  while ((link = list_take_first(&due))) {
+    wheel->count--;
+    wheel->expired(wheel, LIST_OWNER(link, struct wheel_entry, link));
+  }
+  set_next_alarm(wheel);
+}
+
+void wheel_init(struct wheel *wheel, struct clock *clock,
+                void (*expired)(struct wheel *wheel, struct wheel_entry *entry)) {
+  wheel->clock = clock;
+  wheel->expired = expired;
+  wheel->count = 0;
+  wheel->alarm = 0;
+  for (int i = 0; i < WHEEL_SLOTS; i++) list_init(&wheel->slots[i]);
+  wheel->done = now_in_ticks(wheel);
+  clock->ring = ring;
+  clock->owner = wheel;
+}
+
+void wheel_entry_init(struct wheel_entry *entry) {
+  list_init(&entry->link);
+}
+
+void wheel_stop(struct wheel *wheel, struct wheel_entry *entry) {
+  if (list_is_empty(&entry->link)) return;
+  list_remove(&entry->link);
+  wheel->count--;
+}
+
+void wheel_start(struct wheel *wheel, struct wheel_entry *entry,
+                 uint64_t delay) {
+  wheel_stop(wheel, entry);
+  if (wheel->count == 0) wheel->done = now_in_ticks(wheel);
+  uint64_t when = clock_now(wheel->clock) + delay;
+  entry->due = (when + WHEEL_TICK - 1) / WHEEL_TICK;
+  if (delay >= LONG_DELAY) {
+    entry->due = (entry->due + LONG_TICKS - 1) / LONG_TICKS * LONG_TICKS;
+  }
+  if (entry->due <= wheel->done) entry->due = wheel->done + 1;
+  list_append(&wheel->slots[entry->due % WHEEL_SLOTS], &entry->link);
+  wheel->count++;
+  if (wheel->alarm == 0 || entry->due < wheel->alarm) {
+    set_alarm(wheel, entry->due);
+  }
+}

@@ -1,0 +1,123 @@
+-- Response - an answer being put together: a status, a body and headers, and
+-- nothing that writes them. Every setter returns the response, so that they chain:
+--
+--   return response:status(201):header("X-Kind", "new"):json({ id = 7 })
+
+local class = require "ratchet.class"
+local raise = require "ratchet.raise"
+
+---@class ratchet.http.Response
+local Response = class()
+
+---@return ratchet.http.Response
+function Response.new()
+  return setmetatable({ headers = {} }, Response)
+end
+
+---@param value any
+---@return boolean
+function Response.is(value)
+  return type(value) == "table" and getmetatable(value) == Response
+end
+
+---@param code integer 200 to 599; 200 when it is never set
+---@return ratchet.http.Response
+function Response:status(code)
+  if type(code) ~= "number" or code % 1 ~= 0 or code < 200 or code > 599 then
+    raise("response:status: a status is a whole number from 200 to 599; this is %s",
+      tostring(code))
+  end
+  self.code = code
+  return self
+end
+
+local function check_field(name, value)
+  if type(value) ~= "string" and type(value) ~= "number" then
+    raise('response:header: the value of "%s" must be a string or a list of strings', name)
+  end
+  if tostring(value):find("[%z\r\n]") then
+    raise('response:header: the value of "%s" has a line break in it', name)
+  end
+  return tostring(value)
+end
+
+local function check_values(name, value)
+  if type(value) ~= "table" then return check_field(name, value) end
+  local values = {}
+  for i, item in ipairs(value) do values[i] = check_field(name, item) end
+  return values
+end
+
+local function known_spelling(headers, name)
+  local lower = name:lower()
+  for existing in pairs(headers) do
+    if existing:lower() == lower then return existing end
+  end
+end
+
+---Sets a header in place of one that has the name already.
+---@param name string
+---@param value string|number|string[] a list is sent as several lines
+---@return ratchet.http.Response
+function Response:header(name, value)
+  if type(name) ~= "string" or not name:find("^[%w!#$%%&'*+.^_`|~-]+$") then
+    raise("response:header: %s is no name of a header", tostring(name))
+  end
+  value = check_values(name, value)
+  local existing = known_spelling(self.headers, name)
+  if existing then self.headers[existing] = nil end
+  self.headers[name] = value
+  return self
+end
+
+-- Sets the type of the body unless the app has set one.
+local function set_type(response, content_type)
+  if not known_spelling(response.headers, "Content-Type") then
+    response.headers["Content-Type"] = content_type
+  end
+end
+
+---Sets the body. Its type is text/html when it begins with "<", else text/plain,
+---unless a Content-Type is set.
+---@param body string
+---@return ratchet.http.Response
+function Response:send(body)
+  if type(body) ~= "string" then
+    raise("response:send: the body must be a string; it is a %s%s", type(body),
+      type(body) == "table" and " (response:json sends tables)" or "")
+  end
+  self.body = body
+  local kind = body:find("^%s*<") and "text/html" or "text/plain"
+  set_type(self, kind .. "; charset=utf-8")
+  return self
+end
+
+---Sets the body to `value` as JSON.
+---@param value any what cjson can encode; raises at anything else
+---@return ratchet.http.Response
+function Response:json(value)
+  local encoded, text = pcall(require("cjson").encode, value)
+  if not encoded then raise("response:json: %s", text) end
+  self.body = text
+  set_type(self, "application/json")
+  return self
+end
+
+---Sends the client to another address.
+---@param url string
+---@param code integer? 302 when not given
+---@return ratchet.http.Response
+function Response:redirect(url, code)
+  return self:status(code or 302):header("Location", url)
+end
+
+---The response as the core takes it. One that nothing was set on is a 204.
+---@return integer status
+---@return string? body
+---@return table<string, string|string[]> headers
+function Response:unpack()
+  local is_empty = not self.code and not self.body and not next(self.headers)
+  return self.code or (is_empty and 204 or 200), self.body, self.headers
+end
+
+return Response

@@ -1,0 +1,61 @@
+-- ratchet - what `require "ratchet"` returns: the public names, each loaded on
+-- first use. A name that does not exist raises, with the nearest one that does.
+
+local raise = require "ratchet.raise"
+local native = require "ratchet.native"
+local nearest = require "ratchet.nearest"
+
+local function load_named(t, name, module)
+  local value = require(module)
+  rawset(t, name, value)
+  return value
+end
+
+local function raise_unknown(prefix, name, modules)
+  local known = {}
+  for candidate in pairs(modules) do known[#known + 1] = candidate end
+  table.sort(known)
+  local meant = nearest(tostring(name), known)
+  raise("%s has no %s%s", prefix, tostring(name),
+    meant and ("; did you mean %s.%s?"):format(prefix, meant)
+      or "; it has " .. table.concat(known, ", "))
+end
+
+-- A table whose fields are modules (or, from a function, what it returns).
+local function namespace(prefix, modules)
+  return setmetatable({}, {
+    __index = function(t, name)
+      local source = modules[name]
+      if type(source) == "string" then return load_named(t, name, source) end
+      if type(source) == "function" then return source() end
+      if source ~= nil then return source end
+      raise_unknown(prefix, name, modules)
+    end,
+  })
+end
+
+---@class ratchet
+---@field App ratchet.App
+---@field topic fun(name: string): ratchet.Topic
+---@field log fun(level: "debug"|"info"|"warn"|"error", message: string)
+---@field version string
+return namespace("ratchet", {
+  App = "ratchet.app",
+  topic = "ratchet.topic",
+  log = "ratchet.log",
+  version = function() return native.core().version end,
+  server = namespace("ratchet.server", {
+    EchoServer = "ratchet.server.echo_server",
+    IoServer = "ratchet.server.io_server",
+  }),
+  http = namespace("ratchet.http", {
+    HttpServer = "ratchet.http.http_server",
+    Router = "ratchet.http.router",
+    OriginCheck = "ratchet.http.origin_check",
+    Request = "ratchet.http.request",
+    Response = "ratchet.http.response",
+  }),
+  websocket = namespace("ratchet.websocket", {
+    WsServer = "ratchet.websocket.ws_server",
+  }),
+})

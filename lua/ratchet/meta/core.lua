@@ -1,0 +1,216 @@
+---@meta ratchet.core
+
+-- What the C core gives to Lua, for editors and readers. Every function and field
+-- that C offers stands here once, and nothing else does: a test compares the two.
+-- It is never loaded: ratchet.core itself is part of the program.
+--
+-- A function raises when it is called with what it cannot take. What it says under
+-- "Raises" is that; other failures are returned as nil, message, code.
+
+---@class ratchet.Endpoint: userdata
+---A component with the limits that hold for its connections.
+
+---@class ratchet.Ticket: userdata
+---One wait of one handler.
+
+---@class ratchet.core
+---@field version string the version of the program, such as "0.1.0"
+---@field options ratchet.core.Options what the command line said
+local core = {}
+
+---@class ratchet.core.Options
+---@field host string? --host
+---@field port integer? --port, 0 to 65535
+
+---@class ratchet.core.Limits
+---@field maxMessageSize integer? bytes of one message, 1 MiB when not given, 1 GiB at
+---  most; over it the connection is closed with 1009, as soon as a frame's header says
+---  so (RFC 6455 7.4.1)
+---@field maxBufferedAmount integer? bytes that may be queued already when send is
+---  called, 1 MiB when not given
+---@field overflow "close"|"drop"|nil above maxBufferedAmount: close with 1013, which is
+---  the default, or leave the message out
+---@field keepAlive number? seconds without a byte from the peer before it is pinged
+---  (RFC 6455 5.5.2), 30 when not given, 0 for never; without an answer in as long
+---  again the connection is lost, 1006
+---@field closeTimeout number? seconds for the peer to answer a close frame
+---  (RFC 6455 7.1.1), 5 when not given
+
+---A component with its limits, for listen and for what `handle` returns. Its events
+---are looked up when they happen. Raises when the component is neither a table nor
+---a userdata, or a limit is none.
+---@param component table|userdata
+---@param options ratchet.core.Limits?
+---@return ratchet.Endpoint
+function core.endpoint(component, options) end
+
+---@class ratchet.core.Listener
+---@field address string? an IP address; "0.0.0.0" and "::" are all of this machine;
+---  "127.0.0.1" when not given
+---@field port integer? 0, which it is when not given, for any free one
+---@field path string? in place of both: a local (unix) socket
+---@field endpoint ratchet.Endpoint? raw TCP: bytes go to its component as they come
+---@field handle nil|fun(request: ratchet.http.Request): any, any, any HTTP: called in a
+---  coroutine for each request; returns one of
+---    endpoint [, protocol [, headers]]   101 (RFC 6455 4.2.2), and the connection is
+---                                        the component's
+---    status [, body [, headers]]         that answer, and the end of the connection
+---    "raw", endpoint                     no answer: the component gets
+---                                        onOpen(conn, request), then raw bytes
+---  Headers are a table from name to a string or a list of strings; one with a line
+---  break in it is refused. An error in it is logged and answered with 500.
+---@field headerTimeout number? seconds for a whole head, 10 when not given; then 408
+---@field maxHeaderSize integer? bytes of a head, 16 KiB when not given; then 431
+
+---Listens. Raises when the table makes no sense.
+---@param listener ratchet.core.Listener
+---@return { address: string, port: integer }? bound the port is the real one
+---@return string? message such as "address already in use"
+---@return string? code such as "EADDRINUSE"
+function core.listen(listener) end
+
+---Sets the metatable of the request tables that are made from now on. Raises when
+---it is no table.
+---@param metatable table
+function core.requestMetatable(metatable) end
+
+---The topic of that name, made when there is none.
+---@param name string
+---@return ratchet.Topic
+function core.topic(name) end
+
+---Writes one line to the log. Raises at an unknown level.
+---@param level "debug"|"info"|"warn"|"error"
+---@param message string
+function core.log(level, message) end
+
+---Adds a URL to those that are printed when the server starts.
+---@param url string
+function core.announce(url) end
+
+---A ticket for one wait.
+---@return ratchet.Ticket
+function core.ticket() end
+
+---Suspends the handler that calls it until wake is called with the ticket. Raises
+---outside of a handler, in a coroutine of the app's own, and when the ticket is in
+---use.
+---@param ticket ratchet.Ticket
+---@return any ... what wake was given
+function core.wait(ticket) end
+
+---Lets the handler that waits for the ticket go on, at the end of this turn of the
+---loop.
+---@param ticket ratchet.Ticket
+---@param ... any what wait returns
+---@return boolean woken false when no handler waits for it, or no longer
+function core.wake(ticket, ...) end
+
+---A connection. The same connection is always the same value. One that is gone can
+---be kept and used without harm: its methods do nothing. Any field that is not here
+---is the app's own: conn.name = "ada". Setting one that is here raises.
+---@class ratchet.Connection: userdata
+---@field resourceId integer unique in the process, never used again
+---@field remoteAddress string? the client's address; nil once the connection is gone
+---@field remotePort integer? nil once the connection is gone
+---@field httpRequest ratchet.http.Request? what it began with; nil on raw TCP
+---@field protocol string the sub-protocol that was agreed on (RFC 6455 1.9), "" for none
+---@field extensions string the extensions that were agreed on (RFC 6455 9), "" for none
+---@field readyState integer 0 connecting, 1 open, 2 closing, 3 closed
+---@field bufferedAmount integer bytes that are queued and not yet taken by the system
+---@field secure boolean does it run over TLS?
+---@field [string] any
+local Connection = {}
+
+---Queues one message (RFC 6455 5.6); bytes as they are on a raw connection. After
+---close it does nothing. Raises when text is not UTF-8 (RFC 6455 8.1), and when the
+---message is no string.
+---@param message string|number
+---@param isBinary boolean? false when not given: text
+---@return ratchet.Connection self
+function Connection:send(message, isBinary) end
+
+---As send(message, true).
+---@param message string
+---@return ratchet.Connection self
+function Connection:sendBinary(message) end
+
+---Queues a ping (RFC 6455 5.5.2). Raises when the data is longer than 125 bytes.
+---@param data string?
+---@return ratchet.Connection self
+function Connection:ping(data) end
+
+---Queues a pong that nobody asked for (RFC 6455 5.5.3). Pings are answered without
+---it. Raises when the data is longer than 125 bytes.
+---@param data string?
+---@return ratchet.Connection self
+function Connection:pong(data) end
+
+---Delivers what was sent before, then closes (RFC 6455 7.1.2); ends a raw connection.
+---A second call does nothing. Raises at a code that must not be sent (RFC 6455 7.4;
+---1000 to 1003, 1007 to 1014 and 3000 to 4999 may) and at a reason that is not UTF-8
+---or longer than 123 bytes.
+---@param code integer? 1000 when not given
+---@param reason string?
+---@return ratchet.Connection self
+function Connection:close(code, reason) end
+
+---Drops the connection at once; the peer sees 1006 (RFC 6455 7.1.5), and what was
+---queued is lost.
+---@return ratchet.Connection self
+function Connection:terminate() end
+
+---Stops reading: no messages come until resume.
+---@return ratchet.Connection self
+function Connection:pause() end
+
+---Goes on reading.
+---@return ratchet.Connection self
+function Connection:resume() end
+
+---A named set of connections. A connection that closes leaves all its topics.
+---@class ratchet.Topic: userdata
+---@field name string
+local Topic = {}
+
+---Adds a connection; adding it again, or when it is closed, changes nothing.
+---@param conn ratchet.Connection
+---@return ratchet.Topic self
+function Topic:add(conn) end
+
+---Takes a connection out; does nothing when it is not in.
+---@param conn ratchet.Connection
+---@return ratchet.Topic self
+function Topic:remove(conn) end
+
+---@param conn ratchet.Connection
+---@return boolean
+function Topic:has(conn) end
+
+---@return integer
+function Topic:count() end
+
+---@class ratchet.BroadcastOptions
+---@field exclude ratchet.Connection? who does not get it
+---@field binary boolean? false when not given: text
+
+---Sends one message to all. Raises as send does.
+---@param message string
+---@param options ratchet.BroadcastOptions?
+---@return integer count how many it was queued for
+function Topic:broadcast(message, options) end
+
+---What C puts in the table of a request; lua/ratchet/http/request.lua adds the rest.
+---@class ratchet.core.Request
+---@field method string in capitals (RFC 9110 9)
+---@field target string as it was sent (RFC 9112 3.2)
+---@field version "1.0"|"1.1"
+---@field rawHeaders string[] name, value, name, value, ... as they were sent
+---@field remoteAddress string
+---@field remotePort integer
+---@field secure boolean did it come over TLS?
+---@field upgradeStatus integer? 400, 405 or 426 when it is no good handshake
+---  (RFC 6455 4.2.1); nil when it is
+---@field upgradeReason string? what is wrong with it, one sentence
+
+return core

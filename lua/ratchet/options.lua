@@ -1,0 +1,141 @@
+-- options - checks a table of options against the names and kinds that are
+-- known, so that a slip of the pen is an error where it was written and not a
+-- default that silently holds. It sets no defaults; those belong to who uses the
+-- option.
+
+local raise = require "ratchet.raise"
+local nearest = require "ratchet.nearest"
+
+local options = {}
+
+local MOST_BYTES = 2 ^ 30
+local MOST_SECONDS = 86400
+
+local function whole(low, high)
+  return function(value)
+    return type(value) == "number" and value % 1 == 0 and value >= low and value <= high
+  end
+end
+
+local function seconds(value)
+  return type(value) == "number" and value >= 0 and value <= MOST_SECONDS
+end
+
+-- Each kind: what it accepts, and how an error names it.
+local kinds = {
+  string = { "a string", function(v) return type(v) == "string" end },
+  boolean = { "true or false", function(v) return type(v) == "boolean" end },
+  table = { "a table", function(v) return type(v) == "table" end },
+  bytes = { "a number of bytes from 1 to 1073741824", whole(1, MOST_BYTES) },
+  head_bytes = { "a number of bytes from 256 to 1073741824", whole(256, MOST_BYTES) },
+  seconds = { "a number of seconds from 0 to 86400", seconds },
+  some_seconds = {
+    "a number of seconds over 0, 86400 at most",
+    function(v) return seconds(v) and v > 0 end,
+  },
+  port = { "a whole number from 0 to 65535", whole(0, 65535) },
+}
+
+local function sorted_keys(t)
+  local keys = {}
+  for key in pairs(t) do keys[#keys + 1] = tostring(key) end
+  table.sort(keys)
+  return keys
+end
+
+local function shown(value)
+  if type(value) == "string" then return ("%q"):format(value) end
+  if type(value) == "number" or type(value) == "boolean" then return tostring(value) end
+  return "a " .. type(value)
+end
+
+local function check_one_of(name, value, choices, where)
+  for _, choice in ipairs(choices) do
+    if value == choice then return end
+  end
+  raise('%s: option "%s" must be "%s"; it is %s',
+    where, name, table.concat(choices, '" or "'), shown(value))
+end
+
+local function check_value(name, value, kind, where)
+  if type(kind) == "table" then return check_one_of(name, value, kind, where) end
+  local expected, accepts = unpack(kinds[kind])
+  if not accepts(value) then
+    raise('%s: option "%s" must be %s; it is %s', where, name, expected, shown(value))
+  end
+end
+
+local function raise_unknown(name, known, where)
+  local names = sorted_keys(known)
+  local meant = nearest(tostring(name), names)
+  if meant then
+    raise('%s: unknown option "%s"; did you mean "%s"?', where, tostring(name), meant)
+  end
+  raise('%s: unknown option "%s"; the options are %s',
+    where, tostring(name), table.concat(names, ", "))
+end
+
+---Checks every entry of `given`; raises at the first that is unknown or of the
+---wrong kind.
+---@param given table? the options; nil is none
+---@param known table<string, string|string[]> option name to its kind ("string",
+---  "boolean", "table", "bytes", "head_bytes", "seconds", "some_seconds", "port") or to
+---  a list of its values
+---@param where string what was called, for the message
+---@return table options `given`, or an empty table
+function options.check(given, known, where)
+  if given == nil then return {} end
+  if type(given) ~= "table" then
+    raise("%s: options must be a table; they are %s", where, shown(given))
+  end
+  for name, value in pairs(given) do
+    local kind = known[name]
+    if not kind then raise_unknown(name, known, where) end
+    check_value(name, value, kind, where)
+  end
+  return given
+end
+
+---Checks one value that is an argument and not an option.
+---@param name string
+---@param value any
+---@param kind string|string[]
+---@param where string
+function options.argument(name, value, kind, where)
+  local expected, accepts = unpack(kinds[kind])
+  if not accepts(value) then
+    raise("%s: %s must be %s; it is %s", where, name, expected, shown(value))
+  end
+end
+
+---What holds for the connections of one component; the core knows the defaults.
+options.limits = {
+  maxMessageSize = "bytes",
+  maxBufferedAmount = "bytes",
+  overflow = { "close", "drop" },
+  keepAlive = "seconds",
+  closeTimeout = "seconds",
+}
+
+---The part of `given` whose names are in `known`.
+---@param given table
+---@param known table
+---@return table
+function options.select(given, known)
+  local part = {}
+  for name in pairs(known) do part[name] = given[name] end
+  return part
+end
+
+---Several tables of known options as one.
+---@param ... table
+---@return table
+function options.join(...)
+  local all = {}
+  for _, known in ipairs({ ... }) do
+    for name, kind in pairs(known) do all[name] = kind end
+  end
+  return all
+end
+
+return options

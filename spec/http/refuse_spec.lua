@@ -1,0 +1,42 @@
+local fake_core = require "support.fake_core"
+local layers = require "support.layers"
+local refuse = require "ratchet.http.refuse"
+
+describe("refuse", function()
+  local core
+  before_each(function() core = fake_core.install() end)
+  after_each(fake_core.remove)
+
+  it("says the same in the log and in the body", function()
+    local status, body, headers = refuse(layers.get("/chat"), 404, "nobody here")
+    assert.are.equal("info 404 /chat: nobody here", fake_core.last_log(core))
+    assert.are.equal(404, status)
+    assert.are.equal("nobody here\n", body)
+    assert.are.same({ ["Content-Type"] = "text/plain; charset=utf-8" }, headers)
+  end)
+
+  it("never sends a sentence as HTML", function()
+    local _, _, headers = refuse(layers.get("/"), 404, "<script>")
+    assert.are.equal("text/plain; charset=utf-8", headers["Content-Type"])
+  end)
+
+  it("warns of 403, and of what it is told to", function()
+    refuse(layers.get("/chat"), 403, "no")
+    assert.matches("^warn 403", fake_core.last_log(core))
+    refuse(layers.get("/chat"), 404, "no", { level = "warn" })
+    assert.matches("^warn 404", fake_core.last_log(core))
+  end)
+
+  it("sends headers, and another body", function()
+    local _, body, headers = refuse(layers.get("/"), 405, "no", {
+      headers = { Allow = "GET" }, body = "<p>no</p>",
+    })
+    assert.are.equal("<p>no</p>", body)
+    assert.are.same({ Allow = "GET", ["Content-Type"] = "text/html; charset=utf-8" }, headers)
+  end)
+
+  it("logs neither the query nor control characters", function()
+    refuse(layers.get("/a\27b?token=secret"), 404, "no")
+    assert.are.equal("info 404 /a\\x1bb: no", fake_core.last_log(core))
+  end)
+end)

@@ -1,0 +1,80 @@
+local Response = require "ratchet.http.response"
+
+local function unpacked(response)
+  local status, body, headers = response:unpack()
+  return { status = status, body = body, headers = headers }
+end
+
+describe("Response", function()
+  it("is 204 when nothing is set", function()
+    assert.are.same({ status = 204, headers = {} }, unpacked(Response()))
+  end)
+
+  it("is 200 when anything but the status is", function()
+    assert.are.equal(200, (Response():send(""):unpack()))
+    assert.are.equal(200, (Response():header("X-A", "1"):unpack()))
+  end)
+
+  it("chains", function()
+    assert.are.same(
+      { status = 201, body = "made", headers = {
+        ["X-Kind"] = "new", ["Content-Type"] = "text/plain; charset=utf-8",
+      } },
+      unpacked(Response():status(201):header("X-Kind", "new"):send("made")))
+  end)
+
+  it("tells HTML by its first character", function()
+    local _, _, headers = Response():send("\n<!doctype html>"):unpack()
+    assert.are.equal("text/html; charset=utf-8", headers["Content-Type"])
+  end)
+
+  it("leaves a Content-Type that is set", function()
+    local _, _, headers = Response():header("content-type", "text/css"):send("<a>"):unpack()
+    assert.are.same({ ["content-type"] = "text/css" }, headers)
+  end)
+
+  it("sends JSON", function()
+    assert.are.same(
+      { status = 200, body = '{"a":[1,2]}', headers = { ["Content-Type"] = "application/json" } },
+      unpacked(Response():json({ a = { 1, 2 } })))
+    assert.has_error(function() Response():json({ print }) end)
+  end)
+
+  it("redirects", function()
+    assert.are.same({ status = 302, headers = { Location = "/there" } },
+      unpacked(Response():redirect("/there")))
+    assert.are.equal(303, (Response():redirect("/there", 303):unpack()))
+  end)
+
+  it("replaces a header, whatever its case, and takes lists", function()
+    local _, _, headers = Response():header("x-a", "1"):header("X-A", { "2", 3 }):unpack()
+    assert.are.same({ ["X-A"] = { "2", "3" } }, headers)
+  end)
+
+  it("refuses header injection", function()
+    for _, value in ipairs({ "a\r\nX: y", "a\nb", "a\rb", "a\0b" }) do
+      assert.has_error(function() Response():header("X-A", value) end,
+        'response:header: the value of "X-A" has a line break in it')
+      assert.has_error(function() Response():redirect(value) end)
+      assert.has_error(function() Response():header("X-A", { value }) end)
+    end
+    assert.has_error(function() Response():header("X: y\r\nZ", "1") end)
+    assert.has_error(function() Response():header("", "1") end)
+  end)
+
+  it("refuses what is no status, body or value", function()
+    for _, status in ipairs({ 101, 600, 200.5, "200", 0 / 0 }) do
+      assert.has_error(function() Response():status(status) end)
+    end
+    assert.has_error(function() Response():send({}) end,
+      "response:send: the body must be a string; it is a table (response:json sends tables)")
+    assert.has_error(function() Response():header("X-A", true) end)
+    assert.has_error(function() Response():header("X-A") end)
+  end)
+
+  it("knows its own", function()
+    assert.is_true(Response.is(Response()))
+    assert.is_false(Response.is({}))
+    assert.is_false(Response.is("text"))
+  end)
+end)

@@ -1,0 +1,81 @@
+local options = require "ratchet.options"
+
+local known = {
+  size = "bytes", wait = "seconds", port = "port", name = "string", loud = "boolean",
+  more = "table", overflow = { "close", "drop" },
+}
+
+local function refused(given, message)
+  assert.has_error(function() options.check(given, known, "f") end, message)
+end
+
+describe("options.check", function()
+  it("returns what it was given", function()
+    local given = {
+      size = 1, wait = 0.5, port = 0, name = "", loud = false, more = {}, overflow = "drop",
+    }
+    assert.are.equal(given, options.check(given, known, "f"))
+  end)
+
+  it("takes nothing for no options", function()
+    assert.are.same({}, options.check(nil, known, "f"))
+  end)
+
+  it("names the nearest of an unknown option", function()
+    refused({ siez = 1 }, 'f: unknown option "siez"; did you mean "size"?')
+  end)
+
+  it("lists all when none is near", function()
+    refused({ compression = true }, 'f: unknown option "compression"; the options are '
+      .. "loud, more, name, overflow, port, size, wait")
+  end)
+
+  it("says what was expected and what came", function()
+    refused({ size = "1" },
+      'f: option "size" must be a number of bytes from 1 to 1073741824; it is "1"')
+    refused({ size = 0 },
+      'f: option "size" must be a number of bytes from 1 to 1073741824; it is 0')
+    refused({ size = 1.5 },
+      'f: option "size" must be a number of bytes from 1 to 1073741824; it is 1.5')
+    refused({ wait = -1 }, 'f: option "wait" must be a number of seconds from 0 to 86400; it is -1')
+    refused({ port = 65536 },
+      'f: option "port" must be a whole number from 0 to 65535; it is 65536')
+    refused({ name = {} }, 'f: option "name" must be a string; it is a table')
+    refused({ loud = 1 }, 'f: option "loud" must be true or false; it is 1')
+    refused({ overflow = "burst" }, 'f: option "overflow" must be "close" or "drop"; it is "burst"')
+  end)
+
+  it("knows what a head and its time must have", function()
+    local head = { size = "head_bytes", wait = "some_seconds" }
+    options.check({ size = 256, wait = 0.1 }, head, "f")
+    assert.has_error(function() options.check({ size = 255 }, head, "f") end)
+    assert.has_error(function() options.check({ wait = 0 }, head, "f") end)
+    assert.has_error(function() options.check({ wait = 86401 }, head, "f") end)
+  end)
+
+  it("refuses numbers that are none and infinite ones", function()
+    assert.has_error(function() options.check({ wait = 0 / 0 }, known, "f") end)
+    assert.has_error(function() options.check({ wait = math.huge }, known, "f") end)
+    assert.has_error(function() options.check({ size = math.huge }, known, "f") end)
+    assert.has_error(function() options.check({ size = 0 / 0 }, known, "f") end)
+  end)
+
+  it("wants a table", function()
+    refused("loud", 'f: options must be a table; they are "loud"')
+  end)
+end)
+
+describe("options.argument", function()
+  it("checks a value that is not in a table", function()
+    options.argument("port", 80, "port", "f")
+    assert.has_error(function() options.argument("port", "80", "port", "f") end,
+      'f: port must be a whole number from 0 to 65535; it is "80"')
+  end)
+end)
+
+describe("options.select and options.join", function()
+  it("take tables apart and together", function()
+    assert.are.same({ size = 1 }, options.select({ size = 1, other = 2 }, known))
+    assert.are.same({ a = "string", b = "bytes" }, options.join({ a = "string" }, { b = "bytes" }))
+  end)
+end)

@@ -1,0 +1,59 @@
+local IoServer = require "ratchet.server.io_server"
+local fake_core = require "support.fake_core"
+local layers = require "support.layers"
+
+describe("IoServer", function()
+  local core
+  before_each(function() core = fake_core.install() end)
+  after_each(fake_core.remove)
+
+  it("listens on port 80 of every address by default (Ratchet: testFactory)", function()
+    local server = IoServer.factory(layers.component())
+    assert.are.equal(80, server.port)
+    assert.are.equal("0.0.0.0", server.address)
+  end)
+
+  it("gives raw bytes to a plain component (Ratchet: testOnData)", function()
+    local chat = layers.component()
+    IoServer.factory(chat, 8080, "127.0.0.1"):run()
+    assert.are.equal(chat, core.listened[1].endpoint.component)
+    assert.is_nil(core.listened[1].handle)
+    assert.are.same({ "tcp://localhost:8080" }, core.announced)
+  end)
+
+  it("serves HTTP to what handles requests", function()
+    local layer = layers.answering()
+    IoServer(layer, 8080):run()
+    assert.is_nil(core.listened[1].endpoint)
+    local request = layers.get("/")
+    assert.are.equal(200, (core.listened[1].handle(request)))
+    assert.are.equal(request, layer.request)
+    assert.are.same({ "http://localhost:8080/" }, core.announced)
+  end)
+
+  it("announces ws:// when there is a WsServer below", function()
+    local WsServer = require "ratchet.websocket.ws_server"
+    local HttpServer = require "ratchet.http.http_server"
+    IoServer(HttpServer(WsServer(layers.component())), 8080):run()
+    assert.are.same({ "ws://localhost:8080/" }, core.announced)
+  end)
+
+  it("knows the real port after run", function()
+    local server = IoServer(layers.component(), 0)
+    server:run()
+    assert.are.equal(49152, server.port)
+  end)
+
+  it("refuses what it cannot serve (Ratchet: testCtorThrowsForInvalidLoop)", function()
+    assert.has_error(function() IoServer({}) end)
+    assert.has_error(function() IoServer(layers.component(), "80") end,
+      'IoServer: port must be a whole number from 0 to 65535; it is "80"')
+    assert.has_error(function() IoServer(layers.component(), 80, 127) end,
+      "IoServer: address must be a string; it is 127")
+  end)
+
+  it("needs the program around it (Ratchet: testNoLoopProvidedError)", function()
+    fake_core.remove()
+    assert.has_error(function() IoServer(layers.component(), 8080):run() end)
+  end)
+end)
