@@ -41,7 +41,8 @@ static const char usage[] =
     "  --version          the version, and those of the libraries\n"
     "  --help             this text\n"
     "\n"
-    "Exit status: 0 done, 1 the app failed to load or to listen, 2 wrong usage.\n";
+    "Exit status: 0 done, 1 the app failed to load or to listen, 2 wrong "
+    "usage.\n";
 
 /* Everything there is, for as long as the process runs. */
 struct program {
@@ -180,8 +181,8 @@ static bool load(struct program *program) {
 }
 
 static void serve(struct program *program) {
-  printf("ratchet-lua %s serves %s\n%s", RATCHET_VERSION,
-         program->arguments[0], script_addresses(program->script));
+  printf("ratchet-lua %s serves %s\n%s", RATCHET_VERSION, program->arguments[0],
+         script_addresses(program->script));
   fflush(stdout);
   loop_run(&program->loop);
 }

@@ -14,7 +14,7 @@ struct list {
 };
 
 #define LIST_OWNER(link, type, member)                                         \
-  ((type *)(void *)((char *)(link) - offsetof(type, member)))
+  ((type *)(void *)((char *)(link)-offsetof(type, member)))
 
 static inline void list_init(struct list *list) {
   list->next = list->prev = list;

@@ -11,7 +11,8 @@
 
 #include <stddef.h>
 
-/* NULL when there is no memory. Larger blocks than the classes come from mem. */
+/* NULL when there is no memory. Larger blocks than the classes come from mem.
+ */
 void *pool_take(size_t size);
 /* `size` as it was asked for. */
 void pool_give(void *block, size_t size);

@@ -106,7 +106,8 @@ int listener_port(const struct listener *listener) {
   struct sockaddr_storage name;
   int length = sizeof name;
   if (listener->kind != STREAM_TCP) return 0;
-  if (uv_tcp_getsockname(&listener->uv.tcp, (struct sockaddr *)&name, &length)) {
+  if (uv_tcp_getsockname(&listener->uv.tcp, (struct sockaddr *)&name,
+                         &length)) {
     return 0;
   }
   return address_of((struct sockaddr *)&name).port;

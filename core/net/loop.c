@@ -3,7 +3,8 @@
 #include "base/mem.h"
 
 static uint64_t real_now(struct clock *clock) {
-  struct loop *loop = (struct loop *)((char *)clock - offsetof(struct loop, clock));
+  struct loop *loop =
+      (struct loop *)((char *)clock - offsetof(struct loop, clock));
   return uv_now(&loop->uv);
 }
 
@@ -13,7 +14,8 @@ static void on_alarm(uv_timer_t *alarm) {
 }
 
 static void real_set_alarm(struct clock *clock, uint64_t when) {
-  struct loop *loop = (struct loop *)((char *)clock - offsetof(struct loop, clock));
+  struct loop *loop =
+      (struct loop *)((char *)clock - offsetof(struct loop, clock));
   if (when == CLOCK_NEVER) {
     uv_timer_stop(&loop->alarm);
     return;
@@ -48,7 +50,8 @@ static void start_handles(struct loop *loop) {
 }
 
 int loop_init(struct loop *loop) {
-  *loop = (struct loop){.clock = {.now = real_now, .set_alarm = real_set_alarm}};
+  *loop =
+      (struct loop){.clock = {.now = real_now, .set_alarm = real_set_alarm}};
   uv_replace_allocator(mem_alloc, mem_resize, mem_alloc_zeroed, mem_free);
   loop->read_buffer = mem_alloc(LOOP_READ_BUFFER);
   if (!loop->read_buffer) return UV_ENOMEM;

@@ -38,7 +38,8 @@ static ssize_t memory_try_write(struct transport *transport,
   size_t total = 0;
   if (memory->broken) return -EPIPE;
   for (size_t i = 0; i < count; i++) {
-    size_t n = pieces[i].length < room(memory) ? pieces[i].length : room(memory);
+    size_t n =
+        pieces[i].length < room(memory) ? pieces[i].length : room(memory);
     if (!buffer_append(&memory->outgoing, pieces[i].at, n)) return -ENOMEM;
     total += n;
     if (n < pieces[i].length) break;
@@ -148,8 +149,8 @@ static void deliver(struct memory_transport *memory) {
 }
 
 static void deliver_left(struct memory_transport *memory) {
-  size_t n = room(memory) < memory->left.length ? room(memory)
-                                                : memory->left.length;
+  size_t n =
+      room(memory) < memory->left.length ? room(memory) : memory->left.length;
   buffer_append(&memory->outgoing, memory->left.bytes, n);
   buffer_consume(&memory->left, n);
   if (memory->left.length > 0) return;

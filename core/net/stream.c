@@ -37,7 +37,8 @@ static void on_closed(uv_handle_t *handle) {
 
 static void stream_close(struct transport *transport) {
   struct stream *stream = stream_of(transport);
-  if (!uv_is_closing(&stream->uv.handle)) uv_close(&stream->uv.handle, on_closed);
+  if (!uv_is_closing(&stream->uv.handle))
+    uv_close(&stream->uv.handle, on_closed);
 }
 
 static void on_space(uv_handle_t *handle, size_t suggested, uv_buf_t *space) {
@@ -53,7 +54,8 @@ static void on_space(uv_handle_t *handle, size_t suggested, uv_buf_t *space) {
   space->len = length;
 }
 
-static void on_read(uv_stream_t *handle, ssize_t length, const uv_buf_t *space) {
+static void on_read(uv_stream_t *handle, ssize_t length,
+                    const uv_buf_t *space) {
   struct stream *stream = handle->data;
   const struct transport_events *events = stream->base.events;
   if (length > 0) {
@@ -66,7 +68,8 @@ static void on_read(uv_stream_t *handle, ssize_t length, const uv_buf_t *space) 
 }
 
 static int stream_start_reading(struct transport *transport) {
-  int error = uv_read_start(&stream_of(transport)->uv.stream, on_space, on_read);
+  int error =
+      uv_read_start(&stream_of(transport)->uv.stream, on_space, on_read);
   return error == UV_EALREADY ? 0 : error;
 }
 

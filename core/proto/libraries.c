@@ -3,8 +3,8 @@
 #include <llhttp.h>
 #include <mbedtls/version.h>
 
-#define TEXT_OF(number)  #number
-#define TEXT(number)     TEXT_OF(number)
+#define TEXT_OF(number) #number
+#define TEXT(number)    TEXT_OF(number)
 #define LLHTTP_VERSION                                                         \
   TEXT(LLHTTP_VERSION_MAJOR)                                                   \
   "." TEXT(LLHTTP_VERSION_MINOR) "." TEXT(LLHTTP_VERSION_PATCH)

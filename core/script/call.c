@@ -70,8 +70,10 @@ static int describe(lua_State *L) {
   const char *where = lua_touserdata(L, 1);
   if (luaL_callmeta(L, 2, "__tostring")) lua_replace(L, 2);
   text = lua_tolstring(L, 2, &length);
-  if (text) lua_pushfstring(L, "%s: %s", where, text);
-  else lua_pushfstring(L, "%s: a %s was raised", where, luaL_typename(L, 2));
+  if (text)
+    lua_pushfstring(L, "%s: %s", where, text);
+  else
+    lua_pushfstring(L, "%s: a %s was raised", where, luaL_typename(L, 2));
   text = lua_tolstring(L, -1, &length);
   log_line(LOG_ERROR, (struct slice){text, length});
   return 0;

@@ -70,7 +70,8 @@ static struct payload *make_payload(struct script *script, lua_State *L,
                   "sendBinary(message)");
   }
   struct payload *payload;
-  if (opcode == OP_RAW) payload = raw_copy(text, length);
+  if (opcode == OP_RAW)
+    payload = raw_copy(text, length);
   else if (length >= BORROWED_TEXT) {
     payload = borrow_text(script, L, index, (enum opcode)opcode);
   } else {
@@ -165,8 +166,10 @@ static int close_object(lua_State *L) {
   int code = (int)luaL_optinteger(L, 2, CLOSE_NORMAL);
   const char *reason = luaL_optlstring(L, 3, "", &length);
   if (!close_code_is_sendable(code)) {
-    return luaL_error(L, "%d is no code to close with: 1000 to 1003, 1007 to "
-                         "1014 and 3000 to 4999 are", code);
+    return luaL_error(L,
+                      "%d is no code to close with: 1000 to 1003, 1007 to "
+                      "1014 and 3000 to 4999 are",
+                      code);
   }
   if (length > FRAME_CONTROL_MAX - 2) {
     return luaL_error(L, "the reason has %d bytes; 123 is the most",
@@ -225,8 +228,10 @@ static int push_id(lua_State *L, struct connection_object *object) {
 static int push_ready_state(lua_State *L, struct connection_object *object) {
   struct connection *conn = object->conn;
   int state = 3;
-  if (conn && connection_is_open(conn)) state = 1;
-  else if (conn && conn->state == CONNECTION_CLOSING) state = 2;
+  if (conn && connection_is_open(conn))
+    state = 1;
+  else if (conn && conn->state == CONNECTION_CLOSING)
+    state = 2;
   lua_pushinteger(L, state);
   return 1;
 }

@@ -45,8 +45,8 @@ static void on_control(struct endpoint *endpoint, struct connection *conn,
 }
 
 static void on_drain(struct endpoint *endpoint, struct connection *conn) {
-  tell(endpoint, (struct event){
-                     .kind = EVENT_DRAIN, .conn = conn, .value = LUA_NOREF});
+  tell(endpoint,
+       (struct event){.kind = EVENT_DRAIN, .conn = conn, .value = LUA_NOREF});
 }
 
 static void on_close(struct endpoint *endpoint, struct connection *conn,
@@ -99,7 +99,8 @@ static enum overflow overflow_option(lua_State *L) {
   return choice == 0 ? OVERFLOW_CLOSE : OVERFLOW_DROP;
 }
 
-static uint32_t time_option(lua_State *L, const char *name, uint32_t otherwise) {
+static uint32_t time_option(lua_State *L, const char *name,
+                            uint32_t otherwise) {
   return (uint32_t)(number_option(L, name, otherwise / 1000.0, 86400) * 1000);
 }
 

@@ -39,18 +39,18 @@ struct script {
   struct loop *loop;
   struct server *server;
   struct script_options options;
-  int held;                    /* the table of what C keeps, in the registry */
-  int prepare;                 /* strand.c: sets an event up, in the registry */
-  int last_text;               /* holds last_sent.text */
+  int held;      /* the table of what C keeps, in the registry */
+  int prepare;   /* strand.c: sets an event up, in the registry */
+  int last_text; /* holds last_sent.text */
   struct last_sent last_sent;
-  struct list services;        /* script_service.link */
-  struct list strands;         /* strand.in_script */
-  struct list ready;           /* strand.in_ready: waits that are over */
-  lua_State *running;          /* the coroutine that runs user code, or NULL */
-  struct ticket *wait_ticket;  /* what it yielded with, by core.wait */
-  int request_metatable;       /* held: of request tables, or LUA_NOREF */
-  int opening_request;         /* held: the request that `open` is told with */
-  struct connection *opening;  /* whose it is */
+  struct list services;       /* script_service.link */
+  struct list strands;        /* strand.in_script */
+  struct list ready;          /* strand.in_ready: waits that are over */
+  lua_State *running;         /* the coroutine that runs user code, or NULL */
+  struct ticket *wait_ticket; /* what it yielded with, by core.wait */
+  int request_metatable;      /* held: of request tables, or LUA_NOREF */
+  int opening_request;        /* held: the request that `open` is told with */
+  struct connection *opening; /* whose it is */
   struct buffer addresses;
   size_t idle_count;
   struct coroutine {
@@ -138,7 +138,7 @@ struct event {
   enum event_kind kind;
   bool is_binary;
   int code;
-  int value; /* the request, or what was raised; LUA_NOREF for none */
+  int value;    /* the request, or what was raised; LUA_NOREF for none */
   int function; /* EVENT_REQUEST: held by its service */
   struct connection *conn;
   struct slice data;

@@ -135,8 +135,7 @@ static int open_listener(lua_State *L, struct script *script,
     return listener_open_pipe(script->loop, path, on_accepted, service,
                               &service->listener);
   }
-  return listener_open_tcp(script->loop,
-                           text_field(L, "address", "127.0.0.1"),
+  return listener_open_tcp(script->loop, text_field(L, "address", "127.0.0.1"),
                            integer_field(L, "port", 0), on_accepted, service,
                            &service->listener);
 }

@@ -165,8 +165,9 @@ static int read_decision(lua_State *L) {
   } else if (lua_type(L, 1) == LUA_TNUMBER) {
     read_answer(L, decision);
   } else {
-    return luaL_error(L, "a request's function returned a %s: an endpoint or a "
-                         "status is expected",
+    return luaL_error(L,
+                      "a request's function returned a %s: an endpoint or a "
+                      "status is expected",
                       luaL_typename(L, 1));
   }
   return 0;

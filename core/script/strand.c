@@ -277,8 +277,10 @@ static void finish(struct script *script, struct event *event,
     }
     give_coroutine(script, co);
   } else {
-    if (status == LUA_YIELD) refuse_yield(script, event, co.L);
-    else handle_failure(script, event, co.L);
+    if (status == LUA_YIELD)
+      refuse_yield(script, event, co.L);
+    else
+      handle_failure(script, event, co.L);
     script_release(script, co.held);
   }
   end_event(script, event);
@@ -391,8 +393,7 @@ static void run_on(struct strand *strand) {
   struct connection *conn = strand->current.conn;
   struct event event = strand->current;
   strand->is_waiting = false;
-  int status =
-      script_resume(strand->script, strand->co.L, strand->arguments);
+  int status = script_resume(strand->script, strand->co.L, strand->arguments);
   finish(strand->script, &event, strand->co, status);
   run_queue(strand, conn);
 }

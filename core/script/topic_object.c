@@ -98,12 +98,9 @@ static int topic_gc(lua_State *L) {
 }
 
 static const luaL_Reg methods[] = {
-    {"add", topic_add_member},
-    {"broadcast", topic_broadcast_message},
-    {"count", topic_count},
-    {"has", topic_has_member},
-    {"remove", topic_remove_member},
-    {NULL, NULL},
+    {"add", topic_add_member},       {"broadcast", topic_broadcast_message},
+    {"count", topic_count},          {"has", topic_has_member},
+    {"remove", topic_remove_member}, {NULL, NULL},
 };
 
 static const luaL_Reg metamethods[] = {

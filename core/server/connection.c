@@ -42,8 +42,10 @@ void connection_update_reading(struct connection *conn) {
 
 void connection_set_timer(struct connection *conn, uint64_t delay) {
   struct wheel *wheel = &conn->server->wheel;
-  if (delay > 0) wheel_start(wheel, &conn->timer, delay);
-  else wheel_stop(wheel, &conn->timer);
+  if (delay > 0)
+    wheel_start(wheel, &conn->timer, delay);
+  else
+    wheel_stop(wheel, &conn->timer);
 }
 
 /* Not at once when the input ends: its bytes may be in the hands of a handler
@@ -132,8 +134,10 @@ void connection_begin(struct connection *conn, struct endpoint *endpoint,
   conn->state = (uint8_t)state;
   conn->is_raw = state == CONNECTION_RAW;
   conn->told_open = true;
-  if (state == CONNECTION_OPEN) websocket_begin(conn);
-  else connection_set_timer(conn, 0);
+  if (state == CONNECTION_OPEN)
+    websocket_begin(conn);
+  else
+    connection_set_timer(conn, 0);
   connection_hold(conn);
   endpoint->events->open(endpoint, conn);
   if (conn->server->draining) {
@@ -200,8 +204,10 @@ static void peer_ended(struct connection *conn) {
 static void on_ended(void *owner, int error) {
   struct connection *conn = owner;
   connection_hold(conn);
-  if (error) connection_lose(conn, CLOSE_ABNORMAL);
-  else peer_ended(conn);
+  if (error)
+    connection_lose(conn, CLOSE_ABNORMAL);
+  else
+    peer_ended(conn);
   connection_drop(conn);
 }
 
@@ -323,8 +329,10 @@ static void finish_ending(struct connection *conn) {
   if (conn->queue.length > 0 || conn->shut_down) return;
   conn->shut_down = true;
   int error = conn->transport->ops->shutdown(conn->transport);
-  if (error || conn->peer_ended) close_transport(conn);
-  else connection_set_timer(conn, LINGER);
+  if (error || conn->peer_ended)
+    close_transport(conn);
+  else
+    connection_set_timer(conn, LINGER);
 }
 
 void connection_do_due(struct connection *conn) {

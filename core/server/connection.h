@@ -69,12 +69,12 @@ struct connection {
   struct buffer unread; /* came, but not looked at yet; HTTP: the head so far */
   struct send_queue queue;
   size_t in_flight; /* bytes of its front that the transport is writing */
-  struct payload *late_pong;       /* replaces older ones while output is stuck */
-  struct membership *memberships;  /* of topics */
-  char *head;                      /* the request's head, as it came */
-  char *protocol;                  /* the sub-protocol agreed on, or NULL */
-  char *reason;                    /* of the close event, or NULL */
-  void *app;                       /* whatever the endpoint's owner keeps here */
+  struct payload *late_pong; /* replaces older ones while output is stuck */
+  struct membership *memberships; /* of topics */
+  char *head;                     /* the request's head, as it came */
+  char *protocol;                 /* the sub-protocol agreed on, or NULL */
+  char *reason;                   /* of the close event, or NULL */
+  void *app;                      /* whatever the endpoint's owner keeps here */
   int app_view;
   uint32_t head_length;
   uint32_t holds;
@@ -82,25 +82,26 @@ struct connection {
   uint8_t state;
   uint8_t paused; /* pause_reason bits */
   uint8_t reason_length;
-  bool told_open : 1;     /* `open` was told, `close` not yet */
-  bool close_due : 1;     /* `close` is to be told */
-  bool drain_due : 1;     /* `drain` is to be told */
-  bool pull_due : 1;      /* `unread` is to be looked at */
-  bool writing : 1;       /* the transport works on the front of the queue */
-  bool over_high : 1;     /* output was over its high-water mark */
-  bool pinged : 1;        /* a keep-alive ping is out */
-  bool peer_ended : 1;    /* FIN came */
-  bool shut_down : 1;     /* FIN went */
-  bool reading : 1;       /* the transport delivers */
-  bool has_reader : 1;    /* in.reader, not in.scan */
+  bool told_open : 1;  /* `open` was told, `close` not yet */
+  bool close_due : 1;  /* `close` is to be told */
+  bool drain_due : 1;  /* `drain` is to be told */
+  bool pull_due : 1;   /* `unread` is to be looked at */
+  bool writing : 1;    /* the transport works on the front of the queue */
+  bool over_high : 1;  /* output was over its high-water mark */
+  bool pinged : 1;     /* a keep-alive ping is out */
+  bool peer_ended : 1; /* FIN came */
+  bool shut_down : 1;  /* FIN went */
+  bool reading : 1;    /* the transport delivers */
+  bool has_reader : 1; /* in.reader, not in.scan */
   bool is_head_request : 1;
   bool is_raw : 1; /* no WebSocket: bytes as they come */
   struct address peer;
 };
 
 /* Takes the transport over. NULL when there is no memory; then it is closed. */
-struct connection *connection_accept(struct server *server, struct service *service,
-                       struct transport *transport);
+struct connection *connection_accept(struct server *server,
+                                     struct service *service,
+                                     struct transport *transport);
 
 static inline void connection_hold(struct connection *conn) {
   conn->holds++;

@@ -23,8 +23,8 @@ enum overflow {
 };
 
 struct limits {
-  uint64_t max_message_size;    /* bytes */
-  size_t max_buffered_amount;   /* bytes already queued when send is called */
+  uint64_t max_message_size;  /* bytes */
+  size_t max_buffered_amount; /* bytes already queued when send is called */
   enum overflow overflow;
   uint32_t keep_alive;    /* ms of silence before a ping; 0 for never */
   uint32_t close_timeout; /* ms for the close handshake */

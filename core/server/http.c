@@ -69,9 +69,8 @@ void http_receive(struct connection *conn, uint8_t *bytes, size_t length) {
     bytes = gathered.bytes;
     length = gathered.length;
   }
-  size_t head_length =
-      http_scan(&conn->in.scan, (const char *)bytes, length,
-                conn->service->max_header_size, &refusal);
+  size_t head_length = http_scan(&conn->in.scan, (const char *)bytes, length,
+                                 conn->service->max_header_size, &refusal);
   if (refusal.status) {
     http_refuse(conn, &refusal);
   } else if (head_length > 0) {
@@ -93,8 +92,9 @@ void http_refuse(struct connection *conn, const struct refusal *refusal) {
   }
   conn->state = CONNECTION_DECIDING;
   connection_answer(conn, refusal->status,
-                    refusal->status == 503 ? SLICE(PLAIN_TEXT "Retry-After: 5\r\n")
-                                           : SLICE(PLAIN_TEXT),
+                    refusal->status == 503
+                        ? SLICE(PLAIN_TEXT "Retry-After: 5\r\n")
+                        : SLICE(PLAIN_TEXT),
                     reason);
 }
 

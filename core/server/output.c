@@ -44,8 +44,10 @@ enum send_result connection_send(struct connection *conn,
     return SEND_QUEUED;
   }
   if (limits->overflow == OVERFLOW_DROP) return SEND_DROPPED;
-  if (conn->is_raw) connection_lose(conn, CLOSE_ABNORMAL);
-  else websocket_fail(conn, CLOSE_TRY_AGAIN_LATER, "the peer reads too slowly");
+  if (conn->is_raw)
+    connection_lose(conn, CLOSE_ABNORMAL);
+  else
+    websocket_fail(conn, CLOSE_TRY_AGAIN_LATER, "the peer reads too slowly");
   return SEND_DROPPED;
 }
 
@@ -84,8 +86,7 @@ static void write_rest(struct connection *conn) {
 /* True when all that was offered went out. */
 static bool write_front(struct connection *conn) {
   struct slice pieces[SEND_PIECES_MAX];
-  size_t count =
-      send_queue_pieces(&conn->queue, conn->server->gather, pieces);
+  size_t count = send_queue_pieces(&conn->queue, conn->server->gather, pieces);
   ssize_t written =
       conn->transport->ops->try_write(conn->transport, pieces, count);
   if (written < 0) {

@@ -18,8 +18,10 @@ static struct send_block *add_block(struct send_queue *queue) {
   if (!block) return NULL;
   block->next = NULL;
   block->from = block->to = 0;
-  if (queue->last) queue->last->next = block;
-  else queue->first = block;
+  if (queue->last)
+    queue->last->next = block;
+  else
+    queue->first = block;
   queue->last = block;
   return block;
 }

@@ -75,8 +75,10 @@ void server_terminate(struct server *server) {
 }
 
 static void say_goodbye(struct connection *conn) {
-  if (conn->state == CONNECTION_HTTP) connection_terminate(conn);
-  else connection_close(conn, CLOSE_GOING_AWAY, SLICE("the server goes away"));
+  if (conn->state == CONNECTION_HTTP)
+    connection_terminate(conn);
+  else
+    connection_close(conn, CLOSE_GOING_AWAY, SLICE("the server goes away"));
 }
 
 void server_drain(struct server *server, void (*drained)(void *owner),

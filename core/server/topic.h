@@ -60,7 +60,8 @@ bool topic_has(const struct topic *topic, const struct connection *conn);
 void topics_leave(struct connection *conn);
 
 /* Queues the frame on every member but `except` (which may be NULL), and the
- * raw bytes (NULL when raw_count is 0) on raw ones; returns how many took it. */
+ * raw bytes (NULL when raw_count is 0) on raw ones; returns how many took it.
+ */
 size_t topic_broadcast(struct topic *topic, struct payload *frame,
                        struct payload *raw, const struct connection *except);
 

@@ -52,7 +52,8 @@ static void ring(void *owner) {
 }
 
 void wheel_init(struct wheel *wheel, struct clock *clock,
-                void (*expired)(struct wheel *wheel, struct wheel_entry *entry)) {
+                void (*expired)(struct wheel *wheel,
+                                struct wheel_entry *entry)) {
   wheel->clock = clock;
   wheel->expired = expired;
   wheel->count = 0;

@@ -32,7 +32,8 @@ struct wheel {
 
 /* Takes over the clock's alarm. */
 void wheel_init(struct wheel *wheel, struct clock *clock,
-                void (*expired)(struct wheel *wheel, struct wheel_entry *entry));
+                void (*expired)(struct wheel *wheel,
+                                struct wheel_entry *entry));
 void wheel_entry_init(struct wheel_entry *entry);
 /* (Re)starts the entry: `expired` is called once, `delay` ms from now. */
 void wheel_start(struct wheel *wheel, struct wheel_entry *entry,

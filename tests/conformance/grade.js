@@ -96,6 +96,24 @@ function describeEvents(events) {
   return some.join(', ') || 'nothing';
 }
 
+// Where an event has the wanted type and length, what is shown of it may look
+// right; this tells the octet that is not.
+function describeDifference(got, wanted) {
+  for (let i = 0; i < got.length && i < wanted.length; i++) {
+    const data = bytesOf(wanted[i].data);
+    if (got[i].data.length === data.length && !got[i].data.equals(data)) {
+      const at = data.findIndex((octet, k) => octet !== got[i].data[k]);
+      return `, octet ${at} differing`;
+    }
+  }
+  return '';
+}
+
+function describeGot(client, test) {
+  const difference = describeDifference(client.events, test.ok);
+  return `${describeEvents(client.events)}${difference}; ${describeEnd(client)}`;
+}
+
 function describeExpected(test) {
   const by = test.closedBy === 'client' ? 'the answer to our Close' : 'the connection failed by the server';
   const how = test.clean ? 'a clean close' : 'a Close or the end of TCP';
@@ -112,7 +130,8 @@ function describeEnd(client) {
   if (client.violation) parts.push(`from the server: ${client.violation}`);
   if (client.remoteClose) parts.push(describeCloseFrame(client.remoteClose));
   if (client.gone) parts.push(client.gone === 'fin' ? 'end of TCP' : 'TCP reset');
-  else if (!client.violation) parts.push('TCP left open by the server');
+  else if (client.remoteClose) parts.push('TCP left open by the server');
+  else if (!client.violation) parts.push('no Close');
   if (client.closedByMe && client.over) parts.push('after our Close');
   return parts.join(', ');
 }
@@ -127,7 +146,7 @@ function verdict(client, test, problem) {
     remoteCloseCode: client.remoteClose && client.remoteClose.code !== undefined
       ? client.remoteClose.code : null,
     expected: describeExpected(test),
-    got: `${problem ? `${problem}: ` : ''}${describeEvents(client.events)}; ${describeEnd(client)}`,
+    got: `${problem ? `${problem}: ` : ''}${describeGot(client, test)}`,
   };
 }
 

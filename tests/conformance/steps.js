@@ -62,6 +62,8 @@ function sendChopped(size, ...frames) {
   };
 }
 
+const sendOctets = (...frames) => sendChopped(1, ...frames);
+
 // Like send(), where one of the frames is the Close that starts our closing
 // handshake.
 function sendClosing(...frames) {
@@ -72,11 +74,22 @@ function sendClosing(...frames) {
 }
 
 // Waits for the first `count` events, as something the server owes us before it
-// gets to see the rest.
+// gets to see the rest; `what` is the problem if they do not come.
 function awaitEvents(count, what) {
   return async (client, { limit }) => {
     const came = await client.until(() => client.over || client.events.length >= count, limit);
     return came ? null : what;
+  };
+}
+
+// Sends `first`, waits for its answer, then sends the rest, all by `way`. A
+// write to a connection the server has reset discards what was not yet read, so
+// without the wait an echo that did come could be lost here.
+function sendAfterAnswer(way, first, ...rest) {
+  return async (client, context) => {
+    await way(first)(client);
+    await client.until(() => client.over || client.events.length > 0, context.limit);
+    await way(...rest)(client);
   };
 }
 
@@ -113,6 +126,6 @@ module.exports = {
   OP, encodeFrames,
   text, binary, cont, ping, pong, closeFrame, fragments,
   gotText, gotBinary, gotPong, timeout,
-  send, sendEach, sendChopped, sendClosing, awaitEvents, pause,
+  send, sendEach, sendChopped, sendOctets, sendClosing, awaitEvents, sendAfterAnswer, pause,
   answers, fails, closes,
 };

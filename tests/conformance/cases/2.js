@@ -4,7 +4,7 @@
 'use strict';
 
 const {
-  answers, closeFrame, closes, fails, gotPong, ping, pong, send, sendChopped,
+  answers, closeFrame, closes, fails, gotPong, ping, pong, send, sendOctets,
 } = require('../steps');
 
 const NOT_UTF8 = Buffer.from('00fffefdfcfb00ff', 'hex');
@@ -21,12 +21,12 @@ module.exports = [
   pinged('2.3', 'Ping with a payload that is not UTF-8', NOT_UTF8),
   pinged('2.4', 'Ping of 125 octets', FULL),
   fails('2.5', 'Ping of 126 octets', 1002, [send(ping(TOO_LONG))]),
-  answers('2.6', 'Ping of 125 octets, octet by octet', [sendChopped(1, ping(FULL))], [gotPong(FULL)]),
+  answers('2.6', 'Ping of 125 octets, octet by octet', [sendOctets(ping(FULL))], [gotPong(FULL)]),
   closes('2.7', 'Pong without payload, then Close', [1000], true, [pong(''), closeFrame(1000)]),
   closes('2.8', 'Pong with payload, then Close', [1000], true, [pong(UNASKED), closeFrame(1000)]),
   answers('2.9', 'Pong, then Ping', [send(pong(UNASKED), ping('ping payload'))],
     [gotPong('ping payload')]),
   answers('2.10', 'ten Pings in one write', [send(...TEN.map((p) => ping(p)))], TEN.map(gotPong)),
-  answers('2.11', 'ten Pings, octet by octet', [sendChopped(1, ...TEN.map((p) => ping(p)))],
+  answers('2.11', 'ten Pings, octet by octet', [sendOctets(...TEN.map((p) => ping(p)))],
     TEN.map(gotPong)),
 ];

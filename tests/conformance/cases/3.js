@@ -4,7 +4,7 @@
 'use strict';
 
 const {
-  OP, binary, fails, gotText, ping, send, sendChopped, sendEach, text,
+  OP, binary, fails, gotText, ping, send, sendAfterAnswer, sendEach, sendOctets, text,
 } = require('../steps');
 
 const HELLO = 'Hello, world!';
@@ -16,9 +16,10 @@ const failsAfterHello = (id, title, step) => fails(id, title, 1002, [step], [got
 module.exports = [
   fails('3.1', 'text with RSV = 1', 1002, [send(text(HELLO, { rsv: 1 }))]),
   failsAfterHello('3.2', 'text, text with RSV = 2, Ping', send(...helloThenRsv(2))),
-  failsAfterHello('3.3', 'text, text with RSV = 3, Ping, a write each', sendEach(...helloThenRsv(3))),
+  failsAfterHello('3.3', 'text, text with RSV = 3, Ping, a write each',
+    sendAfterAnswer(sendEach, ...helloThenRsv(3))),
   failsAfterHello('3.4', 'text, text with RSV = 4, Ping, octet by octet',
-    sendChopped(1, ...helloThenRsv(4))),
+    sendAfterAnswer(sendOctets, ...helloThenRsv(4))),
   fails('3.5', 'binary with RSV = 5', 1002, [send(binary(NOT_UTF8, { rsv: 5 }))]),
   // Autobahn's title says Ping, but what it sends is a binary frame.
   fails('3.6', 'binary text with RSV = 6', 1002, [send(binary(HELLO, { rsv: 6 }))]),

@@ -3,19 +3,19 @@
 
 'use strict';
 
-const { fails, gotText, ping, send, sendChopped, text } = require('../steps');
+const { fails, gotText, ping, send, sendAfterAnswer, sendOctets, text } = require('../steps');
 
 const HELLO = 'Hello, world!';
 const LONG = 'reserved opcode payload';
 
-// [payload of the reserved frame, whether a message precedes it, octets per write]
-const ROWS = [['', false], [LONG, false], ['', true], [HELLO, true], [HELLO, true, 1]];
+// [payload of the reserved frame, whether a message precedes it, octet by octet?]
+const ROWS = [['', false], [LONG, false], ['', true], [HELLO, true], [HELLO, true, true]];
 
-function reservedCase(subgroup, firstOpcode, [payload, afterHello, chop], index) {
+function reservedCase(subgroup, firstOpcode, [payload, afterHello, octets], index) {
   const opcode = firstOpcode + index;
   const reserved = { opcode, payload };
   const frames = afterHello ? [text(HELLO), reserved, ping('')] : [reserved];
-  const step = chop ? sendChopped(chop, ...frames) : send(...frames);
+  const step = octets ? sendAfterAnswer(sendOctets, ...frames) : send(...frames);
   const title = `${afterHello ? 'text, then ' : ''}a frame with opcode ${opcode}`;
   const ok = afterHello ? [gotText(HELLO)] : [];
   return fails(`${subgroup}.${index + 1}`, title, 1002, [step], ok);

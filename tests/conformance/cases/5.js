@@ -4,15 +4,14 @@
 'use strict';
 
 const {
-  answers, awaitEvents, cont, fails, gotPong, gotText, ping, pong, send, sendChopped, sendEach,
+  answers, awaitEvents, cont, fails, gotPong, gotText, ping, pong, send, sendEach, sendOctets,
   text,
 } = require('../steps');
 
 const MORE = { fin: false };
-const octetwise = (...frames) => sendChopped(1, ...frames);
 
 // The three ways most inputs of this group are put on the wire.
-const WAYS = [[send, 'in one write'], [sendEach, 'a write each'], [octetwise, 'octet by octet']];
+const WAYS = [[send, 'in one write'], [sendEach, 'a write each'], [sendOctets, 'octet by octet']];
 
 // `build` gets the sending function; the ids run on from `first`.
 function threeWays(first, title, build) {
