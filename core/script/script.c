@@ -114,10 +114,14 @@ static int prepare_load(lua_State *L) {
   return 0;
 }
 
+/* The message says where; who wants to know how it came there asks for debug. */
 static int log_load_error(lua_State *L) {
   struct load *load = lua_touserdata(L, 1);
-  script_push_traceback(L, load->co);
-  script_log_error(L, load->arguments[0]);
+  lua_pushvalue(load->co, -1);
+  lua_xmove(load->co, L, 1);
+  script_log_error(L, "ratchet-lua");
+  luaL_traceback(L, load->co, NULL, 0);
+  log_line(LOG_DEBUG, slice_of(lua_tostring(L, -1)));
   return 0;
 }
 

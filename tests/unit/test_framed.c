@@ -1,0 +1,123 @@
+/* test_framed - messages as frames that are ready to be queued. */
+#include "base/mem.h"
+#include "base/pool.h"
+#include "base/utf8.h"
+#include "check.h"
+#include "proto/framed.h"
+
+#include <string.h>
+
+static void check_payload(struct payload *payload, const void *head,
+                          size_t length) {
+  if (!CHECK(payload != NULL)) return;
+  CHECK_BYTES(payload->head, payload->head_length, head, length);
+  CHECK_EQ(payload->references, 1);
+  payload_drop(payload);
+}
+
+TEST(framed_copies_small_messages) {
+  check_payload(framed_copy(OP_TEXT, "Hello", 5), "\x81\x05Hello", 7);
+  check_payload(framed_copy(OP_BINARY, NULL, 0), "\x82\x00", 2);
+  check_payload(framed_copy(OP_PING, "a\0b", 3),
+                "\x89\x03"
+                "a\0b",
+                5);
+}
+
+TEST(framed_copies_messages_of_each_length_form) {
+  static const size_t sizes[] = {125, 126, 65535, 65536};
+  static const size_t headers[] = {2, 4, 4, 10};
+  static char body[65536];
+
+  memset(body, 'x', sizeof body);
+  for (size_t i = 0; i < 4; i++) {
+    struct payload *payload = framed_copy(OP_TEXT, body, sizes[i]);
+    CHECK_EQ(payload_length(payload), headers[i] + sizes[i]);
+    CHECK_EQ(payload->body_length, 0);
+    CHECK_BYTES(payload->head + headers[i], sizes[i], body, sizes[i]);
+    payload_drop(payload);
+  }
+}
+
+static void count_release(void *owner, int tag) {
+  *(int *)owner += tag;
+}
+
+TEST(framed_borrows_large_messages) {
+  static char body[70000];
+  int released = 0;
+  struct payload *payload =
+      framed_borrow(OP_BINARY, body, sizeof body, count_release, &released, 3);
+
+  CHECK_BYTES(payload->head, payload->head_length,
+              "\x82\x7F\0\0\0\0\0\x01\x11\x70", 10);
+  CHECK(payload->body == (uint8_t *)body);
+  CHECK_EQ(payload->body_length, sizeof body);
+  payload_drop(payload);
+  CHECK_EQ(released, 3);
+}
+
+TEST(framed_says_when_there_is_no_memory) {
+  int released = 0;
+
+  pool_drain();
+  mem_fail_at(1, true);
+  CHECK(framed_copy(OP_TEXT, "a", 1) == NULL);
+  CHECK(framed_close(1000, "", 0) == NULL);
+  CHECK(!framed_borrow(OP_TEXT, "a", 1, count_release, &released, 1));
+  mem_fail_at(0, false);
+  CHECK_EQ(released, 0);
+}
+
+TEST(framed_close_has_code_and_reason) {
+  check_payload(framed_close(1000, "", 0), "\x88\x02\x03\xE8", 4);
+  check_payload(framed_close(4999, "bye", 3),
+                "\x88\x05\x13\x87"
+                "bye",
+                7);
+}
+
+TEST(framed_close_without_a_code_is_empty) {
+  check_payload(framed_close(1005, "", 0), "\x88\x00", 2);
+  check_payload(framed_close(1005, "lost", 4), "\x88\x00", 2);
+}
+
+/* The reason that a close frame makes of `length` bytes of the text. */
+static size_t reason_length(const char *text, size_t length) {
+  struct payload *payload = framed_close(1000, text, length);
+  size_t shown = payload->head_length - 4;
+
+  CHECK(payload->head_length <= 127);
+  CHECK_EQ(payload->head[1], shown + 2);
+  CHECK(utf8_valid(payload->head + 4, shown));
+  CHECK_BYTES(payload->head + 4, shown, text, shown);
+  payload_drop(payload);
+  return shown;
+}
+
+TEST(framed_close_cuts_a_reason_between_characters) {
+  static const char *const letters[] = {"x", "\xC3\xBC", "\xE2\x82\xAC",
+                                        "\xF0\x9F\x98\x80"};
+  char text[400];
+
+  for (size_t size = 1; size <= 4; size++) {
+    for (size_t lead = 0; lead < 4; lead++) {
+      size_t length = lead;
+      memset(text, '-', lead);
+      for (; length + size <= 300; length += size) {
+        memcpy(text + length, letters[size - 1], size);
+      }
+      check_context("%zu bytes a character, after %zu", size, lead);
+      CHECK_EQ(reason_length(text, length), lead + (123 - lead) / size * size);
+    }
+  }
+}
+
+TEST(framed_close_keeps_a_reason_that_fits) {
+  char text[124];
+
+  memset(text, 'r', sizeof text);
+  CHECK_EQ(reason_length(text, 122), 122);
+  CHECK_EQ(reason_length(text, 123), 123);
+  CHECK_EQ(reason_length(text, 124), 123);
+}
