@@ -14,11 +14,11 @@ bool script_protect(struct script *script, lua_CFunction work, void *argument,
 }
 
 bool script_protect_prepared(struct script *script, int prepared,
-                             void *argument, const char *what) {
+                             void *argument, int results, const char *what) {
   lua_State *L = script->L;
   lua_rawgeti(L, LUA_REGISTRYINDEX, prepared);
   lua_pushlightuserdata(L, argument);
-  if (lua_pcall(L, 1, 0, 0) == 0) return true;
+  if (lua_pcall(L, 1, results, 0) == 0) return true;
   script_log_error(L, what);
   lua_pop(L, 1);
   return false;

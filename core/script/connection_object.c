@@ -10,31 +10,34 @@
 #include "internal.h"
 #include "proto/framed.h"
 
-/* Upvalues of every function that script_register made. */
-#define UP_SCRIPT    lua_upvalueindex(1)
-#define UP_METATABLE lua_upvalueindex(2)
-/* Of __index and __newindex: the members. */
+/* Upvalue of the functions that find members: the table of them. */
 #define UP_MEMBERS lua_upvalueindex(1)
 
 enum {
+  SHORT_TEXT = 256,
   BORROWED_TEXT = 16 * 1024, /* from here on, sent from Lua's own memory */
 };
 
 static const char object_name[] = "ratchet.Connection";
 
-static struct connection_object *check_object(lua_State *L) {
-  struct connection_object *object = lua_touserdata(L, 1);
-  if (object && lua_getmetatable(L, 1)) {
-    bool is_ours = lua_rawequal(L, -1, UP_METATABLE);
-    lua_pop(L, 1);
-    if (is_ours) return object;
-  }
-  luaL_typerror(L, 1, object_name);
-  return NULL;
+/* Its address is in every connection object, and in nothing else. */
+static const char object_kind;
+
+/* The object at that index, or NULL. Quicker than comparing metatables. */
+static struct connection_object *to_object(lua_State *L, int index) {
+  struct connection_object *object = lua_touserdata(L, index);
+  if (!object || lua_objlen(L, index) != sizeof *object) return NULL;
+  return object->kind == &object_kind ? object : NULL;
 }
 
 struct connection_object *connection_object_to(lua_State *L, int index) {
-  return luaL_checkudata(L, index, object_name);
+  struct connection_object *object = to_object(L, index);
+  if (!object) luaL_typerror(L, index, object_name);
+  return object;
+}
+
+static struct connection_object *check_object(lua_State *L) {
+  return connection_object_to(L, 1);
 }
 
 /* ---- messages */
@@ -90,35 +93,43 @@ void message_forget(struct script *script) {
   lua_rawseti(script->L, LUA_REGISTRYINDEX, script->last_text);
 }
 
+/* A short text is compared by its bytes, which stand at the payload's end: that
+ * is cheaper than holding the string, which a long one needs so that its
+ * pointer stays its own. */
+static bool is_last_sent(const struct last_sent *last, const char *text,
+                         size_t length, int opcode) {
+  if (last->length != length || last->opcode != opcode || !last->payload) {
+    return false;
+  }
+  if (length > SHORT_TEXT) return last->text == text;
+  const struct payload *payload = last->payload;
+  const uint8_t *bytes = payload->head + (payload->head_length - length);
+  return memcmp(bytes, text, length) == 0;
+}
+
 struct payload *message_payload(struct script *script, lua_State *L, int index,
                                 int opcode) {
   struct last_sent *last = &script->last_sent;
   size_t length;
-  if (lua_type(L, index) != LUA_TSTRING) {
-    if (lua_type(L, index) != LUA_TNUMBER) {
-      luaL_typerror(L, index, "string");
-    }
-    lua_tostring(L, index);
-  }
   const char *text = lua_tolstring(L, index, &length);
-  if (last->text == text && last->opcode == (enum opcode)opcode) {
-    return last->payload;
-  }
+  if (!text) luaL_typerror(L, index, "string");
+  if (is_last_sent(last, text, length, opcode)) return last->payload;
   struct payload *payload = make_payload(script, L, index, opcode);
   if (last->payload) payload_drop(last->payload);
-  *last = (struct last_sent){text, length, (enum opcode)opcode, payload};
-  lua_pushvalue(L, index);
-  lua_rawseti(L, LUA_REGISTRYINDEX, script->last_text);
+  *last = (struct last_sent){text, length, opcode, payload};
+  if (length > SHORT_TEXT) {
+    lua_pushvalue(L, index);
+    lua_rawseti(L, LUA_REGISTRYINDEX, script->last_text);
+  }
   return payload;
 }
 
 static int send_as(lua_State *L, int opcode) {
-  struct script *script = lua_touserdata(L, UP_SCRIPT);
   struct connection_object *object = check_object(L);
   struct connection *conn = object->conn;
   if (conn && connection_is_open(conn)) {
     if (conn->is_raw) opcode = OP_RAW;
-    connection_send(conn, message_payload(script, L, 2, opcode));
+    connection_send(conn, message_payload(object->script, L, 2, opcode));
   }
   lua_settop(L, 1);
   return 1;
@@ -321,15 +332,14 @@ static void push_field(lua_State *L, struct connection_object *object,
   lua_rawget(L, -2);
 }
 
-/* Members are functions, or numbers that stand for properties. */
-static int index_object(lua_State *L) {
-  struct connection_object *object = lua_touserdata(L, 1);
+/* What is no method. Properties stand as numbers in the table of members. */
+static int get_field(lua_State *L) {
+  struct connection_object *object = check_object(L);
   lua_pushvalue(L, 2);
   lua_rawget(L, UP_MEMBERS);
-  int type = lua_type(L, 3);
-  if (type == LUA_TFUNCTION) return 1;
+  bool is_property = lua_type(L, 3) == LUA_TNUMBER;
   push_field(L, object, 2);
-  if (type == LUA_TNIL || !lua_isnil(L, -1)) return 1;
+  if (!is_property || !lua_isnil(L, -1)) return 1;
   return properties[lua_tointeger(L, 3)].push(L, object);
 }
 
@@ -347,7 +357,7 @@ static void set_field(lua_State *L, struct connection_object *object) {
 }
 
 static int newindex_object(lua_State *L) {
-  struct connection_object *object = lua_touserdata(L, 1);
+  struct connection_object *object = check_object(L);
   lua_pushvalue(L, 2);
   lua_rawget(L, UP_MEMBERS);
   if (!lua_isnil(L, -1)) {
@@ -370,19 +380,33 @@ static const luaL_Reg metamethods[] = {
     {NULL, NULL},
 };
 
-void connection_object_open(lua_State *L) {
-  luaL_newmetatable(L, object_name);
-  int metatable = lua_gettop(L);
-  script_register(L, metamethods, metatable);
+/* Methods by name for the prelude's __index; the same and the properties, as
+ * numbers, for what it does not find. */
+static void push_members(lua_State *L) {
   lua_newtable(L);
-  script_register(L, methods, metatable);
+  script_register(L, methods);
   for (int i = 0; i < PROPERTIES; i++) {
     lua_pushinteger(L, i);
     lua_setfield(L, -2, properties[i].name);
   }
-  lua_pushvalue(L, -1);
-  lua_pushcclosure(L, index_object, 1);
+}
+
+static void set_index(lua_State *L, int metatable) {
+  lua_rawgeti(L, LUA_REGISTRYINDEX, script_of(L)->index_of);
+  lua_newtable(L);
+  script_register(L, methods);
+  push_members(L);
+  lua_pushcclosure(L, get_field, 1);
+  lua_call(L, 2, 1);
   lua_setfield(L, metatable, "__index");
+}
+
+void connection_object_open(lua_State *L) {
+  luaL_newmetatable(L, object_name);
+  int metatable = lua_gettop(L);
+  script_register(L, metamethods);
+  set_index(L, metatable);
+  push_members(L);
   lua_pushcclosure(L, newindex_object, 1);
   lua_setfield(L, metatable, "__newindex");
   lua_pushliteral(L, "connection");
@@ -392,12 +416,20 @@ void connection_object_open(lua_State *L) {
 
 /* ---- its life */
 
-void connection_object_push_new(struct script *script, lua_State *L,
-                                struct connection *conn) {
+static int make_object(lua_State *L) {
+  struct connection *conn = lua_touserdata(L, 1);
+  struct script *script = script_of(L);
   struct connection_object *object = lua_newuserdata(L, sizeof *object);
-  *object = (struct connection_object){conn, script, conn->id, false};
+  *object =
+      (struct connection_object){&object_kind, conn, script, conn->id, false};
   luaL_getmetatable(L, object_name);
   lua_setmetatable(L, -2);
+  conn->app_view = script_hold(script, L);
+  return 0;
+}
+
+bool connection_object_make(struct script *script, struct connection *conn) {
+  return script_protect(script, make_object, conn, "connection");
 }
 
 void connection_object_push(struct script *script, lua_State *L,

@@ -55,11 +55,9 @@ static const luaL_Reg core_functions[] = {
     {NULL, NULL},
 };
 
-void script_register(lua_State *L, const luaL_Reg *functions, int metatable) {
+void script_register(lua_State *L, const luaL_Reg *functions) {
   for (; functions->name; functions++) {
-    lua_pushlightuserdata(L, script_of(L));
-    if (metatable) lua_pushvalue(L, metatable);
-    lua_pushcclosure(L, functions->func, metatable ? 2 : 1);
+    lua_pushcfunction(L, functions->func);
     lua_setfield(L, -2, functions->name);
   }
 }
@@ -75,7 +73,7 @@ static void push_options(lua_State *L, const struct script_options *options) {
 
 int script_open_core(lua_State *L) {
   lua_newtable(L);
-  script_register(L, core_functions, 0);
+  script_register(L, core_functions);
   script_set_text(L, "version", SLICE(RATCHET_VERSION));
   push_options(L, &script_of(L)->options);
   lua_setfield(L, -2, "options");

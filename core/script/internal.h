@@ -27,7 +27,7 @@ enum {
 struct last_sent {
   const char *text;
   size_t length;
-  enum opcode opcode;
+  int opcode; /* or OP_RAW */
   struct payload *payload;
 };
 
@@ -39,9 +39,10 @@ struct script {
   struct loop *loop;
   struct server *server;
   struct script_options options;
-  int held;      /* the table of what C keeps, in the registry */
-  int prepare;   /* strand.c: sets an event up, in the registry */
-  int last_text; /* holds last_sent.text */
+  int held;              /* the table of what C keeps, in the registry */
+  int runners, index_of; /* of the prelude, in the registry */
+  int push_data;         /* strand.c, in the registry */
+  int last_text;         /* holds last_sent.text */
   struct last_sent last_sent;
   struct list services;       /* script_service.link */
   struct list strands;        /* strand.in_script */
@@ -65,10 +66,10 @@ struct script {
  * `what` and costs nothing else. False after one. */
 bool script_protect(struct script *script, lua_CFunction work, void *argument,
                     const char *what);
-/* The same for the function held in the registry under `prepared`: it makes no
- * closure. */
+/* The same for a function in the registry, which saves making a closure; its
+ * results are left on the stack. */
 bool script_protect_prepared(struct script *script, int prepared,
-                             void *argument, const char *what);
+                             void *argument, int results, const char *what);
 /* Runs or continues user code: a lua_resume status. */
 int script_resume(struct script *script, lua_State *co, int arguments);
 /* luv's way in: callbacks that were given to it. */
@@ -102,8 +103,8 @@ int script_load_file(lua_State *L, const char *path);
 /* ---- core.c */
 
 int script_open_core(lua_State *L);
-/* Fills the table at the top; script is upvalue 1, `metatable` upvalue 2. */
-void script_register(lua_State *L, const luaL_Reg *functions, int metatable);
+/* Fills the table at the top. */
+void script_register(lua_State *L, const luaL_Reg *functions);
 
 /* ---- endpoint.c: a component as the server sees it */
 
@@ -158,6 +159,7 @@ int strand_wake(lua_State *L);
 
 /* Emptied when the connection has told its last event. */
 struct connection_object {
+  const void *kind;        /* tells it from other userdata of its size */
   struct connection *conn; /* NULL: dead */
   struct script *script;
   uint64_t id;
@@ -165,9 +167,8 @@ struct connection_object {
 };
 
 void connection_object_open(lua_State *L);
-/* Pushes a new object and ties it to the connection. May raise. */
-void connection_object_push_new(struct script *script, lua_State *L,
-                                struct connection *conn);
+/* Makes the connection's object. False when there is no memory. */
+bool connection_object_make(struct script *script, struct connection *conn);
 void connection_object_push(struct script *script, lua_State *L,
                             struct connection *conn);
 /* The connection is gone; scripts may keep the object for ever. */
@@ -194,8 +195,9 @@ int topic_object_get(lua_State *L);
 /* Pushes the table that Lua knows as a request. May raise. */
 void request_push(struct script *script, lua_State *L, struct connection *conn,
                   const struct http_head *head);
-/* Carries out what the listener's function returned on `co`. */
-void request_decided(struct script *script, lua_State *co,
+/* Carries out what the listener's function returned: three values on `co`, from
+ * `first` on. */
+void request_decided(struct script *script, lua_State *co, int first,
                      struct connection *conn, int request);
 void request_failed(struct connection *conn);
 

@@ -63,6 +63,7 @@ void request_push(struct script *script, lua_State *L, struct connection *conn,
 struct decision {
   struct script *script;
   lua_State *co;
+  int first;   /* the results' place on it */
   int request; /* held, and held anew as `opening` */
   int opening;
   struct script_endpoint *endpoint; /* NULL: answer with the status */
@@ -154,8 +155,7 @@ static int read_decision(lua_State *L) {
   script_push_held(decision->script, L, decision->request);
   decision->opening = script_hold(decision->script, L);
   lua_settop(L, 0);
-  lua_settop(decision->co, 3);
-  for (int i = 1; i <= 3; i++) lua_pushvalue(decision->co, i);
+  for (int i = 0; i < 3; i++) lua_pushvalue(decision->co, decision->first + i);
   lua_xmove(decision->co, L, 3);
   decision->is_raw = says_raw(L);
   decision->endpoint = script_to_endpoint(L, decision->is_raw ? 2 : 1);
@@ -190,10 +190,13 @@ static void carry_out(struct script *script, struct connection *conn,
   script->opening = NULL;
 }
 
-void request_decided(struct script *script, lua_State *co,
+void request_decided(struct script *script, lua_State *co, int first,
                      struct connection *conn, int request) {
-  struct decision decision = {
-      .script = script, .co = co, .request = request, .opening = LUA_NOREF};
+  struct decision decision = {.script = script,
+                              .co = co,
+                              .first = first,
+                              .request = request,
+                              .opening = LUA_NOREF};
   if (script_protect(script, read_decision, &decision, "request")) {
     carry_out(script, conn, &decision);
   } else {

@@ -53,8 +53,8 @@ static int set_up(lua_State *L) {
   script->held = luaL_ref(L, LUA_REGISTRYINDEX);
   lua_pushboolean(L, 0);
   script->last_text = luaL_ref(L, LUA_REGISTRYINDEX);
-  strand_set_up(script, L);
   script_open_modules(script, L);
+  strand_set_up(script, L);
   connection_object_open(L);
   script_open_endpoint(L);
   topic_object_open(L);
@@ -114,7 +114,8 @@ static int prepare_load(lua_State *L) {
   return 0;
 }
 
-/* The message says where; who wants to know how it came there asks for debug. */
+/* The message says where; who wants to know how it came there asks for debug.
+ */
 static int log_load_error(lua_State *L) {
   struct load *load = lua_touserdata(L, 1);
   lua_pushvalue(load->co, -1);

@@ -53,89 +53,109 @@ static const char *const handler_names[EVENT_KINDS] = {
     [EVENT_ERROR] = "onError", [EVENT_REQUEST] = "request",
 };
 
-/* ---- setting an event up */
+/* ---- setting an event up
+ *
+ * Each pooled coroutine keeps at the bottom of its stack what every event
+ * needs: the runners of the prelude and the table of what C holds. */
 
-/* What prepare is called with. */
-struct run {
-  struct script *script;
-  struct event *event;
-  struct coroutine co;
-  int arguments; /* -1: there is no handler for it */
+enum {
+  SLOT_RUNNER = 1, /* of event kind 0 */
+  SLOT_HELD = SLOT_RUNNER + EVENT_KINDS,
+  SLOTS = SLOT_HELD,
 };
 
-/* The upvalues of prepare. */
-enum { UP_HELD = 1, UP_NAMES = 2 };
+static int new_coroutine(lua_State *L) {
+  struct script *script = script_of(L);
+  struct coroutine *co = lua_touserdata(L, 1);
+  co->L = lua_newthread(L);
+  co->held = script_hold(script, L);
+  lua_rawgeti(L, LUA_REGISTRYINDEX, script->runners);
+  for (int kind = 0; kind < EVENT_KINDS; kind++) {
+    lua_rawgeti(L, 2, kind + 1);
+  }
+  lua_rawgeti(L, LUA_REGISTRYINDEX, script->held);
+  luaL_checkstack(co->L, SLOTS + 16, "coroutine");
+  lua_xmove(L, co->L, SLOTS);
+  return 0;
+}
 
-static int push_arguments(lua_State *L, struct script *script,
-                          const struct event *event) {
-  switch (event->kind) {
-  case EVENT_OPEN:
-    lua_rawgeti(L, lua_upvalueindex(UP_HELD), event->value);
-    return 1;
-  case EVENT_MESSAGE:
-    lua_pushlstring(L, event->data.at, event->data.length);
-    lua_pushboolean(L, event->is_binary);
-    return 2;
-  case EVENT_PING:
-  case EVENT_PONG:
-    lua_pushlstring(L, event->data.at, event->data.length);
-    return 1;
-  case EVENT_CLOSE:
-    lua_pushinteger(L, event->code);
-    lua_pushlstring(L, event->data.at, event->data.length);
-    return 2;
-  case EVENT_ERROR:
-    lua_rawgeti(L, lua_upvalueindex(UP_HELD), event->value);
-    return 1;
-  default: (void)script; return 0;
+static bool take_coroutine(struct script *script, struct coroutine *co) {
+  if (script->idle_count > 0) {
+    *co = script->idle[--script->idle_count];
+    return true;
+  }
+  return script_protect(script, new_coroutine, co, "coroutine");
+}
+
+static void give_coroutine(struct script *script, struct coroutine co) {
+  lua_settop(co.L, SLOTS);
+  if (script->idle_count < COROUTINES_KEPT) {
+    script->idle[script->idle_count++] = co;
+  } else {
+    script_release(script, co.held);
   }
 }
 
-/* The component may be a table or a userdata, with a metatable or without: its
- * handler is looked up when it is needed, so that new code takes effect. */
-static bool push_handler(lua_State *L, const struct event *event) {
-  struct script_endpoint *endpoint =
-      (struct script_endpoint *)event->conn->endpoint;
-  lua_rawgeti(L, lua_upvalueindex(UP_HELD), endpoint->component);
-  lua_pushvalue(L, lua_upvalueindex(UP_NAMES + (int)event->kind));
-  lua_gettable(L, -2);
-  if (lua_isnil(L, -1) || event->conn->app_view == 0) return false;
-  lua_insert(L, -2);
-  lua_rawgeti(L, lua_upvalueindex(UP_HELD), event->conn->app_view);
+/* The one thing about an event that needs memory. */
+static int push_data(lua_State *L) {
+  const struct slice *data = lua_touserdata(L, 1);
+  lua_pushlstring(L, data->at, data->length);
+  return 1;
+}
+
+/* Pushes the event's data on `co`. False when there is no memory. */
+static bool move_data(struct script *script, lua_State *co,
+                      struct event *event) {
+  if (!script_protect_prepared(script, script->push_data, &event->data, 1,
+                               handler_names[event->kind])) {
+    return false;
+  }
+  lua_xmove(script->L, co, 1);
   return true;
 }
 
-static void take_coroutine(lua_State *L, struct run *run) {
-  struct script *script = run->script;
-  if (script->idle_count > 0) {
-    run->co = script->idle[--script->idle_count];
-    return;
-  }
-  run->co.L = lua_newthread(L);
-  run->co.held = luaL_ref(L, lua_upvalueindex(UP_HELD));
+static void push_held_value(lua_State *co, int held) {
+  lua_rawgeti(co, SLOT_HELD, held);
 }
 
-static int prepare(lua_State *L) {
-  struct run *run = lua_touserdata(L, 1);
-  struct event *event = run->event;
-  run->arguments = -1;
-  if (event->kind == EVENT_OPEN) {
-    connection_object_push_new(run->script, L, event->conn);
-    event->conn->app_view = luaL_ref(L, lua_upvalueindex(UP_HELD));
-  }
-  lua_settop(L, 0);
+/* The runner and its arguments; returns how many, or -1 without memory. */
+static int push_event(struct script *script, lua_State *co,
+                      struct event *event) {
+  lua_pushvalue(co, SLOT_RUNNER + (int)event->kind);
   if (event->kind == EVENT_REQUEST) {
-    lua_rawgeti(L, lua_upvalueindex(UP_HELD), event->function);
-    lua_rawgeti(L, lua_upvalueindex(UP_HELD), event->value);
-  } else if (!push_handler(L, event)) {
-    return 0;
-  } else {
-    push_arguments(L, run->script, event);
+    push_held_value(co, event->function);
+    push_held_value(co, event->value);
+    return 2;
   }
-  take_coroutine(L, run);
-  run->arguments = lua_gettop(L) - 1;
-  lua_xmove(L, run->co.L, run->arguments + 1);
-  return 0;
+  push_held_value(co,
+                  ((struct script_endpoint *)event->conn->endpoint)->component);
+  push_held_value(co, event->conn->app_view);
+  switch (event->kind) {
+  case EVENT_MESSAGE:
+    if (!move_data(script, co, event)) return -1;
+    lua_pushboolean(co, event->is_binary);
+    return 4;
+  case EVENT_CLOSE:
+    lua_pushinteger(co, event->code);
+    return move_data(script, co, event) ? 4 : -1;
+  case EVENT_PING:
+  case EVENT_PONG: return move_data(script, co, event) ? 3 : -1;
+  case EVENT_OPEN:
+  case EVENT_ERROR: push_held_value(co, event->value); return 3;
+  default: return 2;
+  }
+}
+
+static int load_prelude(lua_State *L) {
+  static const unsigned char prelude[] = {
+#include "prelude.h"
+  };
+  if (luaL_loadbufferx(L, (const char *)prelude, sizeof prelude, "=prelude",
+                       "t") != 0) {
+    return lua_error(L);
+  }
+  lua_call(L, 0, 2);
+  return 2;
 }
 
 void strand_set_up(struct script *script, lua_State *L) {
@@ -144,22 +164,12 @@ void strand_set_up(struct script *script, lua_State *L) {
   lua_pushboolean(L, 1);
   int reference = luaL_ref(L, -2);
   luaL_unref(L, -1, reference);
-  for (int kind = 0; kind < EVENT_KINDS; kind++) {
-    lua_pushstring(L, handler_names[kind]);
-  }
-  lua_pushcclosure(L, prepare, 1 + EVENT_KINDS);
-  script->prepare = luaL_ref(L, LUA_REGISTRYINDEX);
-}
-
-/* ---- coroutines */
-
-static void give_coroutine(struct script *script, struct coroutine co) {
-  lua_settop(co.L, 0);
-  if (script->idle_count < COROUTINES_KEPT) {
-    script->idle[script->idle_count++] = co;
-  } else {
-    script_release(script, co.held);
-  }
+  lua_pop(L, 1);
+  lua_pushcfunction(L, push_data);
+  script->push_data = luaL_ref(L, LUA_REGISTRYINDEX);
+  load_prelude(L);
+  script->index_of = luaL_ref(L, LUA_REGISTRYINDEX);
+  script->runners = luaL_ref(L, LUA_REGISTRYINDEX);
 }
 
 /* ---- what became of a run */
@@ -181,7 +191,9 @@ static int note_failure(lua_State *L) {
   return 0;
 }
 
-static bool has_handler(struct script *script, struct event *event);
+static void give_up(struct connection *conn) {
+  connection_close(conn, CLOSE_INTERNAL_ERROR, SLICE("internal error"));
+}
 
 static void handle_failure(struct script *script, struct event *event,
                            lua_State *co) {
@@ -191,38 +203,14 @@ static void handle_failure(struct script *script, struct event *event,
   if (event->kind == EVENT_REQUEST) {
     script_release(script, failure.value);
     request_failed(conn);
-    return;
-  }
-  struct event error = {
-      .kind = EVENT_ERROR, .conn = conn, .value = failure.value};
-  if (event->kind != EVENT_ERROR && has_handler(script, &error)) {
+  } else if (event->kind == EVENT_ERROR) {
+    script_release(script, failure.value);
+    give_up(conn);
+  } else {
+    struct event error = {
+        .kind = EVENT_ERROR, .conn = conn, .value = failure.value};
     strand_deliver(script, &error);
-    return;
   }
-  script_release(script, failure.value);
-  connection_close(conn, CLOSE_INTERNAL_ERROR, SLICE("internal error"));
-}
-
-struct question {
-  struct event *event;
-  bool answer;
-};
-
-static int look_for_handler(lua_State *L) {
-  struct question *question = lua_touserdata(L, 1);
-  struct script *script = script_of(L);
-  struct script_endpoint *endpoint =
-      (struct script_endpoint *)question->event->conn->endpoint;
-  script_push_held(script, L, endpoint->component);
-  lua_getfield(L, -1, handler_names[question->event->kind]);
-  question->answer = !lua_isnil(L, -1);
-  return 0;
-}
-
-static bool has_handler(struct script *script, struct event *event) {
-  struct question question = {event, false};
-  script_protect(script, look_for_handler, &question, "component");
-  return question.answer;
 }
 
 struct keep {
@@ -264,6 +252,16 @@ static void refuse_yield(struct script *script, struct event *event,
   handle_failure(script, event, co);
 }
 
+static void take_results(struct script *script, struct event *event,
+                         lua_State *co) {
+  if (event->kind == EVENT_REQUEST) {
+    lua_settop(co, SLOTS + 3);
+    request_decided(script, co, SLOTS + 1, event->conn, event->value);
+  } else if (event->kind == EVENT_ERROR && !lua_toboolean(co, -1)) {
+    give_up(event->conn); /* there is no onError */
+  }
+}
+
 /* Takes the event over: it is ended here or kept by a strand. */
 static void finish(struct script *script, struct event *event,
                    struct coroutine co, int status) {
@@ -272,9 +270,7 @@ static void finish(struct script *script, struct event *event,
     return;
   }
   if (status == 0) {
-    if (event->kind == EVENT_REQUEST) {
-      request_decided(script, co.L, event->conn, event->value);
-    }
+    take_results(script, event, co.L);
     give_coroutine(script, co);
   } else {
     if (status == LUA_YIELD)
@@ -287,20 +283,26 @@ static void finish(struct script *script, struct event *event,
 }
 
 static void run_event(struct script *script, struct event *event) {
-  struct run run = {.script = script, .event = event, .arguments = -1};
-  bool is_ready = script_protect_prepared(script, script->prepare, &run,
-                                          handler_names[event->kind]);
-  if (is_ready && run.arguments >= 0) {
-    int status = script_resume(script, run.co.L, run.arguments);
-    finish(script, event, run.co, status);
+  struct coroutine co;
+  if (event->kind == EVENT_OPEN &&
+      !connection_object_make(script, event->conn)) {
+    give_up(event->conn);
+    end_event(script, event);
     return;
   }
-  if (!is_ready) {
-    /* No memory, or the component's __index raised. */
-    connection_close(event->conn, CLOSE_INTERNAL_ERROR,
-                     SLICE("internal error"));
+  if (!take_coroutine(script, &co)) {
+    give_up(event->conn);
+    end_event(script, event);
+    return;
   }
-  end_event(script, event);
+  int arguments = push_event(script, co.L, event);
+  if (arguments < 0) {
+    give_up(event->conn);
+    give_coroutine(script, co);
+    end_event(script, event);
+    return;
+  }
+  finish(script, event, co, script_resume(script, co.L, arguments));
 }
 
 /* ---- waiting */

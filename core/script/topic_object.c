@@ -60,14 +60,12 @@ static int topic_broadcast_message(lua_State *L) {
   struct topic *topic = check_topic(L);
   bool is_binary;
   struct connection *except = read_options(L, &is_binary);
+  struct payload *frame = payload_hold(
+      message_payload(script, L, 2, is_binary ? OP_BINARY : OP_TEXT));
   struct payload *raw = NULL;
-  if (topic->raw_count > 0) {
-    raw = payload_hold(message_payload(script, L, 2, OP_RAW));
-  }
-  struct payload *frame =
-      message_payload(script, L, 2, is_binary ? OP_BINARY : OP_TEXT);
+  if (topic->raw_count > 0) raw = message_payload(script, L, 2, OP_RAW);
   size_t taken = topic_broadcast(topic, frame, raw, except);
-  if (raw) payload_drop(raw);
+  payload_drop(frame);
   lua_pushinteger(L, (lua_Integer)taken);
   return 1;
 }
@@ -75,7 +73,7 @@ static int topic_broadcast_message(lua_State *L) {
 static int topic_index(lua_State *L) {
   struct topic *topic = check_topic(L);
   lua_pushvalue(L, 2);
-  lua_rawget(L, lua_upvalueindex(2));
+  lua_rawget(L, lua_upvalueindex(1));
   if (!lua_isnil(L, -1) || !lua_isstring(L, 2)) return 1;
   if (strcmp(lua_tostring(L, 2), "name") != 0) return 1;
   lua_pushlstring(L, topic->name, topic->name_length);
@@ -122,11 +120,10 @@ static void open_cache(lua_State *L) {
 void topic_object_open(lua_State *L) {
   luaL_newmetatable(L, object_name);
   int metatable = lua_gettop(L);
-  script_register(L, metamethods, 0);
-  lua_pushlightuserdata(L, script_of(L));
+  script_register(L, metamethods);
   lua_newtable(L);
-  script_register(L, methods, 0);
-  lua_pushcclosure(L, topic_index, 2);
+  script_register(L, methods);
+  lua_pushcclosure(L, topic_index, 1);
   lua_setfield(L, metatable, "__index");
   lua_pop(L, 1);
   open_cache(L);

@@ -77,10 +77,11 @@ class Context {
     return errors;
   }
 
-  // What the servers said last, to explain a failure.
+  // What the last server said last, to explain a failure.
   logs() {
     return this.servers
       .filter((server) => server.stderr !== '')
+      .slice(-1)
       .map((server) => `the server's log ends with\n${lastLines(server.stderr)}`);
   }
 }

@@ -6,7 +6,7 @@ const assert = require('assert');
 const crypto = require('crypto');
 const net = require('net');
 const frames = require('./frames');
-const { Signal, slow } = require('./wait');
+const { Signal, sleep, slow } = require('./wait');
 
 const GUID = '258EAFA5-E914-47DA-95CA-C5AB0DC85B11';
 const KEY = 'dGhlIHNhbXBsZSBub25jZQ==';
@@ -133,6 +133,19 @@ class RawClient {
 
   close(code, reason) {
     return this.send(frames.close(code, reason));
+  }
+
+  // Stops reading and sends the bytes up to `times` times, until the server has
+  // not taken anything for a while. Returns { sent, isStuck }.
+  async stuff(bytes, times, stall = 500 * slow) {
+    this.socket.pause();
+    for (let sent = 0; sent < times; sent++) {
+      const taken = this.send(bytes).then(() => true);
+      const isTaken = await Promise.race([taken, sleep(stall).then(() => false)]);
+      if (!isTaken) return { sent: sent + 1, isStuck: true };
+      if (this.error) break;
+    }
+    return { sent: times, isStuck: false };
   }
 
   // FIN in this direction only.

@@ -1,0 +1,86 @@
+-- prelude - the little that runs in Lua between C and the app. It is built into
+-- the program and loaded before anything else.
+--
+-- Here because it is on the way of every message, and LuaJIT does in a few
+-- instructions what the C API needs a dozen calls for. Returns to strand.c the
+-- function that each event runs, in the order of enum event_kind; and to
+-- connection_object.c how a member of a connection is found.
+
+-- Handlers are looked up when they are called, so that new code takes effect
+-- with the next event. Each runner tells whether there was one.
+local runners = {
+  function(component, conn, request)
+    local handler = component.onOpen
+    if handler then handler(component, conn, request) end
+  end,
+  function(component, conn, message, is_binary)
+    local handler = component.onMessage
+    if handler then handler(component, conn, message, is_binary) end
+  end,
+  function(component, conn, data)
+    local handler = component.onPing
+    if handler then handler(component, conn, data) end
+  end,
+  function(component, conn, data)
+    local handler = component.onPong
+    if handler then handler(component, conn, data) end
+  end,
+  function(component, conn)
+    local handler = component.onDrain
+    if handler then handler(component, conn) end
+  end,
+  function(component, conn, code, reason)
+    local handler = component.onClose
+    if handler then handler(component, conn, code, reason) end
+  end,
+  -- The only one whose answer matters: without a handler C has its default.
+  function(component, conn, err)
+    local handler = component.onError
+    if not handler then return false end
+    handler(component, conn, err)
+    return true
+  end,
+  function(handle, request)
+    return handle(request)
+  end,
+}
+
+-- Methods are found at once; what is left are properties and the app's fields.
+local function index_of(methods, get_field)
+  return function(conn, name)
+    local method = methods[name]
+    if method then return method end
+    return get_field(conn, name)
+  end
+end
+
+-- Each level of coroutines in coroutines takes a piece of the C stack, and Lua
+-- does not count them: without a bound, recursion through them is a crash.
+local MOST_NESTED = 190
+local resume, create = coroutine.resume, coroutine.create
+local nested = 0
+
+local function leave(...)
+  nested = nested - 1
+  return ...
+end
+
+local function bounded_resume(co, ...)
+  if nested >= MOST_NESTED then return false, "coroutines are nested too deeply" end
+  nested = nested + 1
+  return leave(resume(co, ...))
+end
+
+local function return_or_raise(ok, ...)
+  if ok then return ... end
+  error((...), 0)
+end
+
+coroutine.resume = bounded_resume
+
+function coroutine.wrap(f)
+  local co = create(f)
+  return function(...) return return_or_raise(bounded_resume(co, ...)) end
+end
+
+return runners, index_of
