@@ -1,6 +1,7 @@
 #include "log.h"
 
 #include "buffer.h"
+#include "utf8.h"
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -59,18 +60,21 @@ static void append_escaped(struct buffer *line, unsigned char byte) {
   buffer_append_text(line, text);
 }
 
-/* Control bytes never reach a terminal or a log file as they came. */
+/* Control bytes never reach a terminal or a log file as they came, nor do bytes
+ * that are no text. */
 static void append_message(struct buffer *line, struct slice message) {
   bool json = line_format == LOG_JSON;
+  bool is_text = utf8_valid((const uint8_t *)message.at, message.length);
   for (size_t i = 0; i < message.length; i++) {
-    char byte = message.at[i];
+    signed char byte = message.at[i];
     if (byte == '\n') {
       buffer_append_text(line, json ? "\\n" : "\n    ");
     } else if (json && (byte == '"' || byte == '\\')) {
-      buffer_append(line, (char[]){'\\', byte}, 2);
+      buffer_append(line, (signed char[]){'\\', byte}, 2);
     } else if (byte == '\t' && !json) {
       buffer_append_text(line, "  ");
-    } else if ((unsigned char)byte < 0x20 || byte == 0x7f) {
+    } else if ((unsigned char)byte < 0x20 || byte == 0x7f ||
+               (!is_text && byte < 0)) {
       append_escaped(line, (unsigned char)byte);
     } else {
       buffer_append(line, &byte, 1);

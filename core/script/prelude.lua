@@ -6,16 +6,23 @@
 -- function that each event runs, in the order of enum event_kind; and to
 -- connection_object.c how a member of a connection is found.
 
+local next_message = ...
+
 -- Handlers are looked up when they are called, so that new code takes effect
--- with the next event. Each runner tells whether there was one.
+-- with the next event.
 local runners = {
   function(component, conn, request)
     local handler = component.onOpen
     if handler then handler(component, conn, request) end
   end,
+  -- Goes on with the messages that came in the same piece, as long as they may
+  -- be delivered: entering a coroutine costs more than handling a small message.
   function(component, conn, message, is_binary)
-    local handler = component.onMessage
-    if handler then handler(component, conn, message, is_binary) end
+    repeat
+      local handler = component.onMessage
+      if handler then handler(component, conn, message, is_binary) end
+      message, is_binary = next_message(conn)
+    until not message
   end,
   function(component, conn, data)
     local handler = component.onPing

@@ -146,6 +146,17 @@ static int push_event(struct script *script, lua_State *co,
   }
 }
 
+/* next_message(conn): the next one of those that came together, or nothing. */
+static int next_message(lua_State *L) {
+  struct connection *conn = connection_object_to(L, 1)->conn;
+  struct slice message;
+  bool is_binary;
+  if (!conn || !connection_take_message(conn, &message, &is_binary)) return 0;
+  lua_pushlstring(L, message.at, message.length);
+  lua_pushboolean(L, is_binary);
+  return 2;
+}
+
 static int load_prelude(lua_State *L) {
   static const unsigned char prelude[] = {
 #include "prelude.h"
@@ -154,7 +165,8 @@ static int load_prelude(lua_State *L) {
                        "t") != 0) {
     return lua_error(L);
   }
-  lua_call(L, 0, 2);
+  lua_pushcfunction(L, next_message);
+  lua_call(L, 1, 2);
   return 2;
 }
 

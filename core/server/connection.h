@@ -62,6 +62,7 @@ struct connection {
   uint64_t id;
   uint64_t heard; /* ms: the last byte that came, or that the peer took */
   struct wheel_entry timer;
+  struct pull *pull; /* while bytes are being read: websocket.c */
   union {
     struct http_scan scan; /* HTTP */
     struct reader reader;  /* OPEN, CLOSING */
@@ -121,6 +122,14 @@ void connection_hand_over(struct connection *conn, struct endpoint *endpoint);
 
 /* The head of the request, parsed anew. False when there was none. */
 bool connection_head(const struct connection *conn, struct http_head *head);
+
+/* ---- from inside the event `message` */
+
+/* The next message of those that came together, as the next `message` would
+ * tell it; valid until this or the event returns. False when there is none, or
+ * when none may be delivered now. */
+bool connection_take_message(struct connection *conn, struct slice *message,
+                             bool *is_binary);
 
 /* ---- what an app asks for; each is harmless on a dead connection */
 

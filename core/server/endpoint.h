@@ -37,7 +37,8 @@ extern const struct limits limits_default;
  * and terminate included. Slices are valid during the call. */
 struct endpoint_events {
   void (*open)(struct endpoint *endpoint, struct connection *conn);
-  /* A whole message; on a raw connection, bytes as they came. */
+  /* A whole message; on a raw connection, bytes as they came. During the call,
+   * more of them may be had from connection_take_message. */
   void (*message)(struct endpoint *endpoint, struct connection *conn,
                   struct slice message, bool is_binary);
   /* OP_PING or OP_PONG; a ping has been answered already. */

@@ -40,54 +40,52 @@ bool send_queue_add(struct send_queue *queue, struct payload *payload) {
 struct gathering {
   struct slice *pieces;
   size_t count;
-  uint8_t *gather;
-  size_t gathered;
+  uint8_t *at, *end; /* the room that is left for small frames, or NULL */
 };
 
 /* False when nothing more fits. */
 static bool add_piece(struct gathering *to, const uint8_t *bytes,
                       size_t length) {
+  if (length == 0) return true;
   if (to->count == SEND_PIECES_MAX) return false;
   to->pieces[to->count++] = (struct slice){(const char *)bytes, length};
   return true;
 }
 
-static bool gather_bytes(struct gathering *to, const uint8_t *bytes,
-                         size_t length) {
+/* Copies a small frame behind the one before it. */
+static bool gather(struct gathering *to, const uint8_t *bytes, size_t length) {
   struct slice *last = to->count ? &to->pieces[to->count - 1] : NULL;
-  uint8_t *end = to->gather + to->gathered;
-  if (to->gathered + length > SEND_GATHER_MAX) return false;
-  bool goes_on = last && last->at + last->length == (char *)end;
-  if (!goes_on && !add_piece(to, end, 0)) return false;
-  memcpy(end, bytes, length);
-  to->pieces[to->count - 1].length += length;
-  to->gathered += length;
+  if ((size_t)(to->end - to->at) < length) return false;
+  bool goes_on = last && last->at + last->length == (char *)to->at;
+  if (!goes_on && !add_piece(to, to->at, length)) return false;
+  if (goes_on) last->length += length;
+  memcpy(to->at, bytes, length);
+  to->at += length;
   return true;
-}
-
-static bool add_bytes(struct gathering *to, const uint8_t *bytes,
-                      size_t length) {
-  if (length == 0) return true;
-  if (to->gather && length <= SMALL_FRAME) {
-    return gather_bytes(to, bytes, length);
-  }
-  return add_piece(to, bytes, length);
 }
 
 static bool add_frame(struct gathering *to, const struct payload *frame,
                       size_t offset) {
   size_t head = frame->head_length;
-  if (offset >= head) {
-    return add_bytes(to, frame->body + (offset - head),
-                     frame->body_length - (offset - head));
+  if (offset >= head && frame->body_length > 0) {
+    offset -= head;
+    return add_piece(to, frame->body + offset, frame->body_length - offset);
   }
-  return add_bytes(to, frame->head + offset, head - offset) &&
-         add_bytes(to, frame->body, frame->body_length);
+  size_t length = head - offset;
+  bool is_small = to->at && length <= SMALL_FRAME && length > 0;
+  bool fits = is_small ? gather(to, frame->head + offset, length)
+                       : add_piece(to, frame->head + offset, length);
+  return fits && (frame->body_length == 0 ||
+                  add_piece(to, frame->body, frame->body_length));
 }
 
-size_t send_queue_pieces(const struct send_queue *queue, uint8_t *gather,
+size_t send_queue_pieces(const struct send_queue *queue, uint8_t *room,
                          struct slice pieces[SEND_PIECES_MAX]) {
-  struct gathering to = {pieces, 0, queue->count > 1 ? gather : NULL, 0};
+  struct gathering to = {.pieces = pieces};
+  if (room && queue->count > 1) {
+    to.at = room;
+    to.end = room + SEND_GATHER_MAX;
+  }
   size_t offset = queue->offset;
   for (struct send_block *block = queue->first; block; block = block->next) {
     for (unsigned i = block->from; i < block->to; i++) {

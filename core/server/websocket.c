@@ -110,21 +110,57 @@ static bool may_deliver(const struct connection *conn) {
          conn->state == CONNECTION_CLOSING;
 }
 
-/* A handler may pause, close or terminate: that is looked at before each event,
- * and what is left then waits in `unread`. */
-void websocket_receive(struct connection *conn, uint8_t *bytes, size_t length) {
-  struct reader *reader = &conn->in.reader;
+/* One piece of input on its way through the reader: what the reader said last,
+ * and whether that still is to be handled. */
+struct pull {
+  enum reader_result result;
   struct reader_event event;
-  reader_feed(reader, bytes, length);
-  while (may_deliver(conn)) {
-    enum reader_result result = reader_next(reader, &event);
-    if (result == READER_NEED_MORE) return;
-    handle(conn, result, &event);
+  bool is_taken;
+};
+
+/* False when there is no more, or nothing more may be delivered. */
+static bool pull_next(struct connection *conn, struct pull *pull) {
+  if (!may_deliver(conn)) return false;
+  if (!pull->is_taken) return true;
+  pull->result = reader_next(&conn->in.reader, &pull->event);
+  pull->is_taken = pull->result == READER_NEED_MORE;
+  return !pull->is_taken;
+}
+
+bool connection_take_message(struct connection *conn, struct slice *message,
+                             bool *is_binary) {
+  struct pull *pull = conn->pull;
+  if (!pull || conn->state != CONNECTION_OPEN) return false;
+  if (!pull_next(conn, pull)) return false;
+  if (pull->result != READER_TEXT && pull->result != READER_BINARY) {
+    return false;
   }
-  if (conn->state != CONNECTION_OPEN) return;
+  *message = (struct slice){(const char *)pull->event.data, pull->event.length};
+  *is_binary = pull->result == READER_BINARY;
+  pull->is_taken = true;
+  return true;
+}
+
+/* What may not be delivered now waits in `unread`. */
+static void keep_rest(struct connection *conn) {
   const uint8_t *unused;
-  size_t left = reader_unused(reader, &unused);
+  if (conn->state != CONNECTION_OPEN) return;
+  size_t left = reader_unused(&conn->in.reader, &unused);
   if (left == 0) return;
   connection_keep_unread(conn, unused, left);
-  reader_feed(reader, NULL, 0);
+  reader_feed(&conn->in.reader, NULL, 0);
+}
+
+/* A handler may pause, close or terminate: that is looked at before each
+ * event. */
+void websocket_receive(struct connection *conn, uint8_t *bytes, size_t length) {
+  struct pull pull = {.is_taken = true};
+  reader_feed(&conn->in.reader, bytes, length);
+  conn->pull = &pull;
+  while (pull_next(conn, &pull)) {
+    pull.is_taken = true;
+    handle(conn, pull.result, &pull.event);
+  }
+  conn->pull = NULL;
+  keep_rest(conn);
 }

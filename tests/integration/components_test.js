@@ -103,6 +103,8 @@ test('onDrain, when bufferedAmount has fallen', async (t) => {
   client.socket.resume();
   await server.note('drain', true, true);
   await client.bytes(200 * 60004);
+  client.destroy();
+  await server.settled();
   await server.stop();
   assert.strictEqual(server.notesLike('drain').length, 1);
 });
@@ -588,7 +590,9 @@ test('a component whose __index raises, and a handler that is no function', asyn
     app:run()`);
   const client = await t.open(server, '/index');
   await client.text('x');
-  await client.expectGone(10000);
+  assert.strictEqual(await nextClose(client), 1011);
+  await client.close(1011);
+  await client.expectEnd();
   const number = await t.open(server, '/number');
   await number.text('x');
   assert.strictEqual(await nextClose(number), 1011);
@@ -681,6 +685,7 @@ function C:onMessage(conn, m)
   end
   note("flooded", conn.readyState, most <= 100000 + 10004)
 end
+function C:onDrain() note("drain") end
 function C:onClose(conn, code, reason) note("close", code, reason) end
 `;
 
@@ -707,6 +712,7 @@ test('overflow "drop": messages are left out, the connection stays', async (t) =
   const [note] = await server.noted(['flooded', 1], 1);
   assert.strictEqual(note[2], true, 'no more is queued than the limit and one message');
   client.socket.resume();
+  await server.note('drain');
   await client.text('still there');
   let count = 0;
   for (;;) {

@@ -118,6 +118,7 @@ test('membership ends by itself, whoever ends the connection', async (t) => {
   await c.closeFrame();
   await c.close(4000);
   await server.note('close', 'c', false, 1);
+  await d.expectText('x'); // from c, when it had left
   await tell(server, d, 'all', '1');
   await d.expectText('to all');
 });

@@ -7,6 +7,7 @@ const http = require('http');
 const { test } = require('./support/runner');
 const frames = require('./support/frames');
 const { handshakeBytes } = require('./support/raw');
+const { Server } = require('./support/server');
 const { sanitized, sleep } = require('./support/wait');
 
 // sleep(ms, ...) waits and returns the rest; hold() waits until release(...).
@@ -14,8 +15,8 @@ const TOOLS = `
 local core = require "ratchet.core"
 local uv = require "luv"
 function sleep(ms, ...)
-  local ticket, timer, values = core.ticket(), uv.new_timer(), { ... }
-  timer:start(ms, 0, function() timer:close() core.wake(ticket, unpack(values)) end)
+  local ticket, timer, values = core.ticket(), uv.new_timer(), { n = select("#", ...), ... }
+  timer:start(ms, 0, function() timer:close() core.wake(ticket, unpack(values, 1, values.n)) end)
   return core.wait(ticket)
 end
 local held
@@ -88,6 +89,7 @@ test('onClose comes after the handler that waited', async (t) => {
   const server = await t.server(appWith(`
     function C:onMessage(conn, m)
       if m == "release" then release() return end
+      note("holding")
       hold()
       note("woken", conn.readyState, conn:send("into the void") == conn)
     end
@@ -96,6 +98,7 @@ test('onClose comes after the handler that waited', async (t) => {
     const client = await t.open(server);
     const other = await t.open(server);
     await client.text('hold');
+    await server.note('holding');
     if (how === 'close') {
       await client.close(4000);
       await client.expectClose(4000);
@@ -228,7 +231,6 @@ test('waiting inside pcall, and several times', async (t) => {
 
 test('what cannot wait says so', async (t) => {
   const server = await t.server(appWith(`
-    note("load", pcall(core.wait, core.ticket()))
     local used = core.ticket()
     function C:onMessage(conn, m)
       if m == "use" then core.wait(used) end
@@ -249,7 +251,6 @@ test('what cannot wait says so', async (t) => {
   const client = await t.open(server);
   const user = await t.open(server);
   const only = "only a handler can wait";
-  assert.match((await server.noted(['load', false], 1))[0][2], new RegExp(only));
   await user.text('use');
   await user.frame('ping', '');
   await user.expectFrame('pong', '');
@@ -259,6 +260,14 @@ test('what cannot wait says so', async (t) => {
   assert.match((await server.noted(['timer', false], 1))[0][2], new RegExp(only));
   assert.match((await server.noted(['none', false], 2))[1][2], /Ticket expected/);
   await server.note('wake', false, true, false);
+});
+
+test('an app file that waits while it is loaded says so', async (t) => {
+  const server = new Server(t.app(`${TOOLS}sleep(1)`), { expectStatus: 1 });
+  server.spawn();
+  await server.exit();
+  server.judge();
+  assert.match(server.stderr, /app\.lua: an app file cannot wait while it is loaded/);
 });
 
 test('a bare coroutine.yield in a handler: a clear error and 1011', async (t) => {

@@ -265,13 +265,14 @@ class RawClient {
     return found;
   }
 
-  // FIN, with nothing left before it.
+  // FIN, with nothing left before it; answers with FIN.
   async expectEnd(ms = 5000 * slow) {
     await this.signal.until(() => {
       if (this.error) throw new Error(`expected FIN; came ${this.error.code}`);
       return this.isEnded || undefined;
     }, () => `expected FIN; ${this.describe()}`, ms);
     assert.strictEqual(this.gather().length, 0, `expected nothing before FIN; ${this.describe()}`);
+    this.half();
   }
 
   // However the connection ends: FIN or reset.
