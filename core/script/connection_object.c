@@ -68,7 +68,8 @@ static struct payload *make_payload(struct script *script, lua_State *L,
                                     int index, int opcode) {
   size_t length;
   const char *text = lua_tolstring(L, index, &length);
-  if (opcode == OP_TEXT && !utf8_valid((const uint8_t *)text, length)) {
+  if (opcode == OP_TEXT && text != script->known_utf8 &&
+      !utf8_valid((const uint8_t *)text, length)) {
     luaL_error(L, "a text message must be UTF-8; bytes go out with "
                   "sendBinary(message)");
   }
@@ -84,13 +85,25 @@ static struct payload *make_payload(struct script *script, lua_State *L,
   return payload;
 }
 
+void message_note_received(struct script *script, lua_State *L) {
+  if (lua_objlen(L, -1) <= SHORT_TEXT) return;
+  script->known_utf8 = lua_tostring(L, -1);
+  lua_pushvalue(L, -1);
+  lua_rawseti(L, LUA_REGISTRYINDEX, script->known_text);
+}
+
+static void clear_slot(lua_State *L, int slot) {
+  lua_pushboolean(L, 0);
+  lua_rawseti(L, LUA_REGISTRYINDEX, slot);
+}
+
 void message_forget(struct script *script) {
   struct last_sent *last = &script->last_sent;
-  if (!last->payload) return;
-  payload_drop(last->payload);
+  if (last->payload) payload_drop(last->payload);
   *last = (struct last_sent){0};
-  lua_pushboolean(script->L, 0);
-  lua_rawseti(script->L, LUA_REGISTRYINDEX, script->last_text);
+  script->known_utf8 = NULL;
+  clear_slot(script->L, script->last_text);
+  clear_slot(script->L, script->known_text);
 }
 
 /* A short text is compared by its bytes, which stand at the payload's end: that
@@ -129,7 +142,8 @@ static int send_as(lua_State *L, int opcode) {
   struct connection *conn = object->conn;
   if (conn && connection_is_open(conn)) {
     if (conn->is_raw) opcode = OP_RAW;
-    connection_send(conn, message_payload(object->script, L, 2, opcode));
+    connection_send(conn,
+                    message_payload(script_of_connection(conn), L, 2, opcode));
   }
   lua_settop(L, 1);
   return 1;
@@ -269,7 +283,7 @@ static int push_port(lua_State *L, struct connection_object *object) {
 
 static int push_protocol(lua_State *L, struct connection_object *object) {
   struct connection *conn = object->conn;
-  lua_pushstring(L, conn && conn->protocol ? conn->protocol : "");
+  lua_pushstring(L, conn ? connection_protocol(conn) : "");
   return 1;
 }
 
@@ -290,10 +304,10 @@ static void set_field(lua_State *L, struct connection_object *object);
 /* The request that the app has been told of, while `open` runs; else one made
  * from the head's bytes. It then stays the same. */
 static int push_request(lua_State *L, struct connection_object *object) {
-  struct script *script = object->script;
   struct connection *conn = object->conn;
   struct http_head head;
   if (!conn) return 0;
+  struct script *script = script_of(L);
   if (script->opening == conn) {
     script_push_held(script, L, script->opening_request);
   } else if (connection_head(conn, &head)) {
@@ -420,8 +434,7 @@ static int make_object(lua_State *L) {
   struct connection *conn = lua_touserdata(L, 1);
   struct script *script = script_of(L);
   struct connection_object *object = lua_newuserdata(L, sizeof *object);
-  *object =
-      (struct connection_object){&object_kind, conn, script, conn->id, false};
+  *object = (struct connection_object){&object_kind, conn, conn->id, false};
   luaL_getmetatable(L, object_name);
   lua_setmetatable(L, -2);
   conn->app_view = script_hold(script, L);

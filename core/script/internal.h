@@ -39,10 +39,12 @@ struct script {
   struct loop *loop;
   struct server *server;
   struct script_options options;
-  int held;              /* the table of what C keeps, in the registry */
-  int runners, index_of; /* of the prelude, in the registry */
-  int push_data;         /* strand.c, in the registry */
-  int last_text;         /* holds last_sent.text */
+  int held;               /* the table of what C keeps, in the registry */
+  int runners, index_of;  /* of the prelude, in the registry */
+  int push_data;          /* strand.c, in the registry */
+  int last_text;          /* in the registry: last_sent.text */
+  int known_text;         /* in the registry: the string of known_utf8 */
+  const char *known_utf8; /* a long text that came in, so needs no check */
   struct last_sent last_sent;
   struct list services;       /* script_service.link */
   struct list strands;        /* strand.in_script */
@@ -114,6 +116,11 @@ struct script_endpoint {
   int component; /* held */
 };
 
+/* Of a connection that has an endpoint. */
+static inline struct script *script_of_connection(struct connection *conn) {
+  return ((struct script_endpoint *)conn->endpoint)->script;
+}
+
 void script_open_endpoint(lua_State *L);
 int script_new_endpoint(lua_State *L);
 /* The endpoint at that index, or NULL. */
@@ -161,9 +168,8 @@ int strand_wake(lua_State *L);
 struct connection_object {
   const void *kind;        /* tells it from other userdata of its size */
   struct connection *conn; /* NULL: dead */
-  struct script *script;
-  uint64_t id;
-  bool has_fields; /* its environment is a table of the app's fields */
+  uint64_t id : 63;
+  bool has_fields : 1; /* its environment is a table of the app's fields */
 };
 
 void connection_object_open(lua_State *L);
@@ -184,6 +190,8 @@ enum { OP_RAW = 0x10 };
 struct payload *message_payload(struct script *script, lua_State *L, int index,
                                 int opcode);
 void message_forget(struct script *script);
+/* The text at the top came from a reader, which has checked it. */
+void message_note_received(struct script *script, lua_State *L);
 
 /* ---- topic_object.c */
 

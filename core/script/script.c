@@ -53,6 +53,8 @@ static int set_up(lua_State *L) {
   script->held = luaL_ref(L, LUA_REGISTRYINDEX);
   lua_pushboolean(L, 0);
   script->last_text = luaL_ref(L, LUA_REGISTRYINDEX);
+  lua_pushboolean(L, 0);
+  script->known_text = luaL_ref(L, LUA_REGISTRYINDEX);
   script_open_modules(script, L);
   strand_set_up(script, L);
   connection_object_open(L);
@@ -166,7 +168,9 @@ void script_stop_listening(struct script *script) {
 
 void script_turn(struct script *script) {
   strand_run_ready(script);
-  if (script->last_sent.length > SCRIPT_KEPT_TEXT) message_forget(script);
+  if (script->last_sent.length > SCRIPT_KEPT_TEXT || script->known_utf8) {
+    message_forget(script);
+  }
 }
 
 void script_end_waits(struct script *script) {

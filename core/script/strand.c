@@ -96,17 +96,24 @@ static void give_coroutine(struct script *script, struct coroutine co) {
   }
 }
 
+static struct script_endpoint *endpoint_of(const struct event *event) {
+  return (struct script_endpoint *)event->conn->endpoint;
+}
+
 /* The one thing about an event that needs memory. */
 static int push_data(lua_State *L) {
-  const struct slice *data = lua_touserdata(L, 1);
-  lua_pushlstring(L, data->at, data->length);
+  const struct event *event = lua_touserdata(L, 1);
+  lua_pushlstring(L, event->data.at, event->data.length);
+  if (event->kind == EVENT_MESSAGE && !event->is_binary) {
+    message_note_received(script_of_connection(event->conn), L);
+  }
   return 1;
 }
 
 /* Pushes the event's data on `co`. False when there is no memory. */
 static bool move_data(struct script *script, lua_State *co,
                       struct event *event) {
-  if (!script_protect_prepared(script, script->push_data, &event->data, 1,
+  if (!script_protect_prepared(script, script->push_data, event, 1,
                                handler_names[event->kind])) {
     return false;
   }
@@ -127,8 +134,7 @@ static int push_event(struct script *script, lua_State *co,
     push_held_value(co, event->value);
     return 2;
   }
-  push_held_value(co,
-                  ((struct script_endpoint *)event->conn->endpoint)->component);
+  push_held_value(co, endpoint_of(event)->component);
   push_held_value(co, event->conn->app_view);
   switch (event->kind) {
   case EVENT_MESSAGE:
@@ -153,6 +159,7 @@ static int next_message(lua_State *L) {
   bool is_binary;
   if (!conn || !connection_take_message(conn, &message, &is_binary)) return 0;
   lua_pushlstring(L, message.at, message.length);
+  if (!is_binary) message_note_received(script_of_connection(conn), L);
   lua_pushboolean(L, is_binary);
   return 2;
 }

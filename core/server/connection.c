@@ -56,16 +56,28 @@ static void release_input(struct connection *conn) {
   buffer_free(&conn->unread);
 }
 
+static struct close_reason *reason_of(struct slice text) {
+  if (text.length == 0) return NULL;
+  struct close_reason *reason = mem_alloc(sizeof *reason + text.length);
+  if (!reason) return NULL; /* the code alone will do */
+  reason->length = (uint8_t)text.length;
+  memcpy(reason->text, text.at, text.length);
+  return reason;
+}
+
 void connection_note_close(struct connection *conn, int code,
                            struct slice reason) {
   if (!conn->told_open || conn->close_due) return;
   conn->close_due = true;
   conn->close_code = (uint16_t)code;
-  if (reason.length > 0 && (conn->reason = mem_alloc(reason.length))) {
-    memcpy(conn->reason, reason.at, reason.length);
-    conn->reason_length = (uint8_t)reason.length;
-  }
+  conn->reason = reason_of(reason);
   server_mark(conn->server, conn);
+}
+
+/* The peer is alive. */
+void connection_heard(struct connection *conn) {
+  conn->heard = (uint32_t)(clock_now(conn->server->clock) / WHEEL_TICK);
+  conn->pinged = false;
 }
 
 void connection_end(struct connection *conn) {
@@ -104,7 +116,6 @@ static void free_connection(struct connection *conn) {
   if (conn->late_pong) payload_drop(conn->late_pong);
   release_input(conn);
   mem_free(conn->head);
-  mem_free(conn->protocol);
   mem_free(conn->reason);
   if (conn->endpoint) endpoint_drop(conn->endpoint);
   mem_free(conn);
@@ -175,8 +186,7 @@ static void receive(struct connection *conn, uint8_t *bytes, size_t length) {
 static void on_read(void *owner, uint8_t *bytes, size_t length) {
   struct connection *conn = owner;
   connection_hold(conn);
-  conn->heard = clock_now(conn->server->clock);
-  conn->pinged = false;
+  connection_heard(conn);
   receive(conn, bytes, length);
   connection_drop(conn);
 }
@@ -247,7 +257,7 @@ struct connection *connection_accept(struct server *server,
   conn->id = ++server->last_id;
   conn->state = CONNECTION_HTTP;
   conn->peer = transport->ops->peer(transport);
-  conn->heard = clock_now(server->clock);
+  connection_heard(conn);
   wheel_entry_init(&conn->timer);
   list_init(&conn->in_due);
   list_init(&conn->in_server);
@@ -318,7 +328,10 @@ static void tell_drain(struct connection *conn) {
 }
 
 static void tell_close(struct connection *conn) {
-  struct slice reason = {conn->reason, conn->reason_length};
+  struct slice reason = SLICE("");
+  if (conn->reason) {
+    reason = (struct slice){conn->reason->text, conn->reason->length};
+  }
   topics_leave(conn);
   conn->close_due = conn->told_open = false;
   conn->endpoint->events->close(conn->endpoint, conn, conn->close_code, reason);

@@ -51,8 +51,9 @@ enum pause_reason {
 };
 
 /* Owned by the server's list while its transport lives, by holds besides; freed
- * only in connection_drop. Owns its head, reason, protocol, unread bytes and
- * queue; holds its endpoint; borrows its transport until `closed`. */
+ * only in connection_drop. Owns its head, reason, unread bytes and queue; holds
+ * its endpoint; borrows its transport until `closed`. There may be a hundred
+ * thousand of them: the order of the fields leaves no gaps. */
 struct connection {
   struct list in_server, in_due;
   struct server *server;
@@ -60,9 +61,7 @@ struct connection {
   struct service *service;
   struct endpoint *endpoint; /* NULL until the request is decided */
   uint64_t id;
-  uint64_t heard; /* ms: the last byte that came, or that the peer took */
   struct wheel_entry timer;
-  struct pull *pull; /* while bytes are being read: websocket.c */
   union {
     struct http_scan scan; /* HTTP */
     struct reader reader;  /* OPEN, CLOSING */
@@ -72,31 +71,36 @@ struct connection {
   size_t in_flight; /* bytes of its front that the transport is writing */
   struct payload *late_pong; /* replaces older ones while output is stuck */
   struct membership *memberships; /* of topics */
-  char *head;                     /* the request's head, as it came */
-  char *protocol;                 /* the sub-protocol agreed on, or NULL */
-  char *reason;                   /* of the close event, or NULL */
-  void *app;                      /* whatever the endpoint's owner keeps here */
+  char *head; /* the request's head, as it came; then the protocol */
+  struct close_reason *reason; /* of the close event, or NULL */
+  void *app;                   /* whatever the endpoint's owner keeps here */
   int app_view;
   uint32_t head_length;
-  uint32_t holds;
+  uint32_t heard; /* tick of the last byte that came, or that the peer took */
+  uint16_t holds;
   uint16_t close_code; /* of the close event */
   uint8_t state;
-  uint8_t paused; /* pause_reason bits */
-  uint8_t reason_length;
-  bool told_open : 1;  /* `open` was told, `close` not yet */
-  bool close_due : 1;  /* `close` is to be told */
-  bool drain_due : 1;  /* `drain` is to be told */
-  bool pull_due : 1;   /* `unread` is to be looked at */
-  bool writing : 1;    /* the transport works on the front of the queue */
-  bool over_high : 1;  /* output was over its high-water mark */
-  bool pinged : 1;     /* a keep-alive ping is out */
-  bool peer_ended : 1; /* FIN came */
-  bool shut_down : 1;  /* FIN went */
-  bool reading : 1;    /* the transport delivers */
-  bool has_reader : 1; /* in.reader, not in.scan */
-  bool is_head_request : 1;
-  bool is_raw : 1; /* no WebSocket: bytes as they come */
+  uint8_t paused;           /* pause_reason bits */
+  bool told_open : 1;       /* `open` was told, `close` not yet */
+  bool close_due : 1;       /* `close` is to be told */
+  bool drain_due : 1;       /* `drain` is to be told */
+  bool pull_due : 1;        /* `unread` is to be looked at */
+  bool writing : 1;         /* the transport works on the front of the queue */
+  bool over_high : 1;       /* output was over its high-water mark */
+  bool pinged : 1;          /* a keep-alive ping is out */
+  bool peer_ended : 1;      /* FIN came */
+  bool shut_down : 1;       /* FIN went */
+  bool reading : 1;         /* the transport delivers */
+  bool has_reader : 1;      /* in.reader, not in.scan */
+  bool has_protocol : 1;    /* behind the head, up to a NUL */
+  bool is_head_request : 1; /* HEAD: the answer has no body */
+  bool is_raw : 1;          /* no WebSocket: bytes as they come */
   struct address peer;
+};
+
+struct close_reason {
+  uint8_t length;
+  char text[];
 };
 
 /* Takes the transport over. NULL when there is no memory; then it is closed. */
@@ -145,6 +149,10 @@ void connection_terminate(struct connection *conn);
 void connection_pause(struct connection *conn, enum pause_reason reason);
 void connection_resume(struct connection *conn, enum pause_reason reason);
 
+/* The sub-protocol that was agreed on, or "". */
+static inline const char *connection_protocol(const struct connection *conn) {
+  return conn->has_protocol ? conn->head + conn->head_length : "";
+}
 /* May it still be sent to? */
 static inline bool connection_is_open(const struct connection *conn) {
   return conn->state == CONNECTION_OPEN || conn->state == CONNECTION_RAW;

@@ -135,12 +135,15 @@ static bool write_switch(struct buffer *answer, struct slice key,
          buffer_append(answer, "\r\n", 2);
 }
 
+/* Behind the head, in the same block: most connections have none. */
 static bool keep_protocol(struct connection *conn, struct slice protocol) {
   if (protocol.length == 0) return true;
-  conn->protocol = mem_alloc(protocol.length + 1);
-  if (!conn->protocol) return false;
-  memcpy(conn->protocol, protocol.at, protocol.length);
-  conn->protocol[protocol.length] = '\0';
+  char *head = mem_resize(conn->head, conn->head_length + protocol.length + 1);
+  if (!head) return false;
+  memcpy(head + conn->head_length, protocol.at, protocol.length);
+  head[conn->head_length + protocol.length] = '\0';
+  conn->head = head;
+  conn->has_protocol = true;
   return true;
 }
 
@@ -150,7 +153,7 @@ void connection_upgrade(struct connection *conn, struct endpoint *endpoint,
   struct buffer answer = {0};
   if (conn->state != CONNECTION_DECIDING) return;
   bool is_whole =
-      connection_head(conn, &head) && keep_protocol(conn, protocol) &&
+      keep_protocol(conn, protocol) && connection_head(conn, &head) &&
       write_switch(&answer, http_head_get(&head, "Sec-WebSocket-Key", 0),
                    protocol, headers);
   output_add(conn, as_payload(&answer, is_whole));

@@ -23,6 +23,8 @@ void connection_note_close(struct connection *conn, int code,
 /* The endpoint has it from here on; tells `open`. */
 void connection_begin(struct connection *conn, struct endpoint *endpoint,
                       enum connection_state state);
+/* Anything came from the peer, or was taken by it. */
+void connection_heard(struct connection *conn);
 /* What server_mark and the wheel lead to. */
 void connection_do_due(struct connection *conn);
 void connection_timed_out(struct connection *conn);

@@ -117,8 +117,7 @@ void output_written(struct connection *conn, int error) {
     connection_lose(conn, CLOSE_ABNORMAL);
     return;
   }
-  conn->heard = clock_now(conn->server->clock);
-  conn->pinged = false;
+  connection_heard(conn);
   send_queue_consume(&conn->queue, conn->in_flight);
   if (conn->late_pong) {
     struct payload *pong = conn->late_pong;

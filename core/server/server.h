@@ -25,7 +25,8 @@ struct server {
   struct list connections;
   struct list due; /* connections that something is due on */
   struct topics topics;
-  uint8_t *gather; /* small frames on their way into one write */
+  struct pull *pull; /* what is being read, while it is: websocket.c */
+  uint8_t *gather;   /* small frames on their way into one write */
   uint64_t last_id;
   size_t count, max_connections;
   uint32_t drain_timeout; /* ms */

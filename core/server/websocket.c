@@ -21,7 +21,8 @@ void websocket_begin(struct connection *conn) {
 /* Any byte is life. A paused connection is not read, so its silence is ours. */
 void websocket_silent(struct connection *conn) {
   uint64_t keep_alive = conn->endpoint->limits.keep_alive;
-  uint64_t silent = clock_now(conn->server->clock) - conn->heard;
+  uint32_t now = (uint32_t)(clock_now(conn->server->clock) / WHEEL_TICK);
+  uint64_t silent = (uint64_t)(now - conn->heard) * WHEEL_TICK;
   if (conn->paused & (PAUSE_ASKED | PAUSE_BUSY)) silent = 0;
   if (conn->pinged) {
     connection_lose(conn, CLOSE_ABNORMAL);
@@ -113,6 +114,7 @@ static bool may_deliver(const struct connection *conn) {
 /* One piece of input on its way through the reader: what the reader said last,
  * and whether that still is to be handled. */
 struct pull {
+  struct connection *conn;
   enum reader_result result;
   struct reader_event event;
   bool is_taken;
@@ -129,8 +131,10 @@ static bool pull_next(struct connection *conn, struct pull *pull) {
 
 bool connection_take_message(struct connection *conn, struct slice *message,
                              bool *is_binary) {
-  struct pull *pull = conn->pull;
-  if (!pull || conn->state != CONNECTION_OPEN) return false;
+  struct pull *pull = conn->server->pull;
+  if (!pull || pull->conn != conn || conn->state != CONNECTION_OPEN) {
+    return false;
+  }
   if (!pull_next(conn, pull)) return false;
   if (pull->result != READER_TEXT && pull->result != READER_BINARY) {
     return false;
@@ -154,13 +158,13 @@ static void keep_rest(struct connection *conn) {
 /* A handler may pause, close or terminate: that is looked at before each
  * event. */
 void websocket_receive(struct connection *conn, uint8_t *bytes, size_t length) {
-  struct pull pull = {.is_taken = true};
+  struct pull pull = {.conn = conn, .is_taken = true};
   reader_feed(&conn->in.reader, bytes, length);
-  conn->pull = &pull;
+  conn->server->pull = &pull;
   while (pull_next(conn, &pull)) {
     pull.is_taken = true;
     handle(conn, pull.result, &pull.event);
   }
-  conn->pull = NULL;
+  conn->server->pull = NULL;
   keep_rest(conn);
 }

@@ -231,6 +231,7 @@ test('messages that come after the server\'s close are not delivered', async (t)
   await client.closeFrame();
   await client.send(frames.text('3'), frames.close(1000));
   await client.expectEnd();
+  await server.stop();
   assert.deepStrictEqual(server.notesLike('message'), [['message', '1']]);
 });
 
@@ -270,6 +271,7 @@ test('pause and resume: nothing comes in between, and nothing is lost', async (t
   await client.expectSilence(100);
   await other.text('resume');
   for (const text of ['1', '2', '3']) await client.expectText(text);
+  await server.note('3');
   assert.strictEqual(server.notesLike('pause').length, 1);
 });
 
@@ -392,6 +394,20 @@ test('misuse is an error that says what is right', async (t) => {
     assert.match(found, pattern, text);
   }
   assert.strictEqual(await evaluate(client, 'return "still here"'), 'true still here');
+});
+
+test('hostile receivers of methods and metamethods crash nothing', async (t) => {
+  const server = await t.server(appWith(EVAL));
+  const client = await t.open(server);
+  const meta = 'local mt = debug.getmetatable(conn) ';
+  const cases = ['mt.__index(nil, "send")', 'mt.__index({}, "resourceId")',
+    'mt.__index(io.stdout, "resourceId")', 'mt.__newindex({}, "a", 1)',
+    'mt.__newindex(io.stdout, "a", 1)', 'mt.__tostring({})', 'mt.__index()',
+    'mt.__newindex()'];
+  for (const text of cases) {
+    const found = await evaluate(client, `${meta}return pcall(function() return ${text} end)`);
+    assert.match(found, /^true (true|false)/, text);
+  }
 });
 
 test('a dead connection can be used: nothing happens, nothing is raised', async (t) => {
@@ -556,6 +572,33 @@ test('onError gets the error, and may keep the connection', async (t) => {
     if (kind === 'table') assert.deepStrictEqual(note.slice(2, 4), ['table', 7]);
   }
   await server.logged(/ error onMessage: .*thrown text/);
+});
+
+test('messages in one segment: those behind an error, a pause, an end', async (t) => {
+  const server = await t.server(appWith(`
+    function C:onMessage(conn, m)
+      note(m)
+      if m == "error" then error("x") end
+      if m == "terminate" then conn:terminate() end
+      if m == "close" then conn:close(4000) end
+      conn:send(m)
+    end
+    function C:onError(conn) conn:send("sorry") end`));
+  const send = (client, ...words) => client.send(...words.map((word) => frames.text(word)));
+  const client = await t.open(server);
+  await send(client, 'a', 'error', 'b', 'error', 'error', 'c');
+  for (const text of ['a', 'sorry', 'b', 'sorry', 'sorry', 'c']) await client.expectText(text);
+  await client.send(frames.text('d'), frames.frame('ping', 'p'), frames.text('e'));
+  await client.expectText('d');
+  await client.expectFrame('pong', 'p');
+  await client.expectText('e');
+  await send(client, 'close', 'never');
+  assert.strictEqual((await client.closeFrame()).code, 4000);
+  const other = await t.open(server);
+  await send(other, 'terminate', 'never');
+  await other.expectGone();
+  await (await t.open(server)).expectEcho();
+  assert.strictEqual(server.notesLike('never').length, 0);
 });
 
 test('an error inside onError is logged and closes with 1011', async (t) => {

@@ -38,11 +38,12 @@ class Server {
       ...(this.options.after || [])];
   }
 
-  spawn() {
+  // `program` runs in place of the binary, which is then among the arguments.
+  spawn(program = binary) {
     if (!fs.existsSync(binary)) {
       throw new Error(`${binary} is missing: build it first, or set RATCHET_LUA`);
     }
-    this.child = spawn(binary, this.arguments(), {
+    this.child = spawn(program, this.arguments(), {
       env: environment(this.options.env),
       cwd: this.options.cwd,
       stdio: ['ignore', 'pipe', 'pipe'],
