@@ -26,6 +26,7 @@ enum {
   EXIT_APP = 1,
   EXIT_USAGE = 2,
   STACK_SIZE = 128 * 1024 * 1024,
+  LAST_WORK = 2000,     /* ms for what the app began by luv and has not ended */
   OWN_DESCRIPTORS = 64, /* not for connections: files, the loop, the app's */
 };
 
@@ -195,6 +196,12 @@ static void close_everything(struct program *program) {
     loop_turn(&program->loop);
   }
   program->loop.on_turn = NULL;
+  script_close_handles(program->script);
+  if (!loop_finish(&program->loop, LAST_WORK)) {
+    /* A request of the app's (a file, a name) hangs: nobody waits for it. */
+    fflush(stdout);
+    _exit(program->status);
+  }
   script_free(program->script);
   loop_close(&program->loop);
   server_free(&program->server);

@@ -72,6 +72,17 @@ void loop_turn(struct loop *loop) {
   uv_run(&loop->uv, UV_RUN_NOWAIT);
 }
 
+static void on_late(uv_timer_t *timer) {
+  uv_stop(timer->loop);
+}
+
+bool loop_finish(struct loop *loop, uint64_t milliseconds) {
+  uv_timer_start(&loop->alarm, on_late, milliseconds, 0);
+  bool is_busy = uv_run(&loop->uv, UV_RUN_DEFAULT) != 0;
+  uv_timer_stop(&loop->alarm);
+  return !is_busy;
+}
+
 const char *loop_library(void) {
   return uv_version_string();
 }

@@ -12,6 +12,7 @@
 
 #include "clock.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <uv.h>
 
@@ -37,6 +38,9 @@ void loop_run(struct loop *loop);
 void loop_stop(struct loop *loop);
 /* One turn, without waiting for anything. */
 void loop_turn(struct loop *loop);
+/* Runs until nothing is left to do, for that many milliseconds at most; false
+ * when something still is. */
+bool loop_finish(struct loop *loop, uint64_t milliseconds);
 /* "1.44.2" */
 const char *loop_library(void);
 /* Closes every handle that is left and runs their close callbacks. */

@@ -39,8 +39,10 @@ struct script {
   struct loop *loop;
   struct server *server;
   struct script_options options;
-  int held;               /* the table of what C keeps, in the registry */
-  int runners, index_of;  /* of the prelude, in the registry */
+  int held; /* the table of what C keeps, in the registry */
+  /* Of the prelude, in the registry. */
+  int runners, index_of, guard_luv;
+  int close_luv;          /* held: closes the app's luv handles, or LUA_NOREF */
   int push_data;          /* strand.c, in the registry */
   int last_text;          /* in the registry: last_sent.text */
   int known_text;         /* in the registry: the string of known_utf8 */

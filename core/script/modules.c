@@ -72,22 +72,29 @@ static void load_text_only(lua_State *L) {
   lua_register(L, "dofile", load_and_run);
 }
 
-static int server_runs_the_loop(lua_State *L) {
-  return luaL_error(L, "the server runs the loop: return instead, and the "
-                       "callbacks will be called");
-}
-
-/* luv with what would take the loop out of the server's hands replaced. */
+/* luv on the server's loop, guarded by the prelude. */
 static int open_luv(lua_State *L) {
   struct script *script = script_of(L);
   luv_set_loop(L, &script->loop->uv);
   luv_set_callback(L, script_call_luv);
   luaopen_luv(L);
-  lua_pushcfunction(L, server_runs_the_loop);
-  lua_setfield(L, -2, "run");
-  lua_pushcfunction(L, server_runs_the_loop);
-  lua_setfield(L, -2, "loop_close");
+  lua_rawgeti(L, LUA_REGISTRYINDEX, script->guard_luv);
+  lua_pushvalue(L, -2);
+  lua_call(L, 1, 1);
+  script->close_luv = script_hold(script, L);
   return 1;
+}
+
+static int close_luv(lua_State *L) {
+  struct script *script = lua_touserdata(L, 1);
+  script_push_held(script, L, script->close_luv);
+  lua_call(L, 0, 0);
+  return 0;
+}
+
+void script_close_handles(struct script *script) {
+  if (script->close_luv == LUA_NOREF) return;
+  script_protect(script, close_luv, script, "luv");
 }
 
 static void preload(lua_State *L, const char *name, lua_CFunction open) {

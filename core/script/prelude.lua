@@ -2,9 +2,10 @@
 -- the program and loaded before anything else.
 --
 -- Here because it is on the way of every message, and LuaJIT does in a few
--- instructions what the C API needs a dozen calls for. Returns to strand.c the
--- function that each event runs, in the order of enum event_kind; and to
--- connection_object.c how a member of a connection is found.
+-- instructions what the C API needs a dozen calls for. Returns the function that
+-- each event runs, in the order of enum event_kind (strand.c), how a member of a
+-- connection is found (connection_object.c), and what luv is wrapped in
+-- (modules.c).
 
 local next_message = ...
 
@@ -90,4 +91,37 @@ function coroutine.wrap(f)
   return function(...) return return_or_raise(bounded_resume(co, ...)) end
 end
 
-return runners, index_of
+-- The loop is the server's, and luv knows only the handles that it made: what
+-- would run the loop, end it, or walk over the server's handles is replaced.
+-- Returns a function that closes every handle the app has left open.
+local function guard_luv(uv)
+  local handles = setmetatable({}, { __mode = "k" })
+
+  local function remember(handle, ...)
+    if type(handle) == "userdata" then handles[handle] = true end
+    return handle, ...
+  end
+
+  for name, make in pairs(uv) do
+    if name:find("^new_") or name == "spawn" then
+      uv[name] = function(...) return remember(make(...)) end
+    end
+  end
+
+  local function refuse()
+    error("the server runs the loop: return instead, and the callbacks will be called", 2)
+  end
+  uv.run, uv.loop_close, uv.stop = refuse, refuse, refuse
+
+  function uv.walk(visit)
+    for handle in pairs(handles) do visit(handle) end
+  end
+
+  return function()
+    for handle in pairs(handles) do
+      if not uv.is_closing(handle) then uv.close(handle) end
+    end
+  end
+end
+
+return runners, index_of, guard_luv

@@ -71,6 +71,7 @@ struct script *script_new(struct loop *loop, struct server *server,
   script->server = server;
   script->options = *options;
   script->request_metatable = script->opening_request = LUA_NOREF;
+  script->close_luv = LUA_NOREF;
   list_init(&script->services);
   list_init(&script->ready);
   list_init(&script->strands);

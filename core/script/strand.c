@@ -173,8 +173,8 @@ static int load_prelude(lua_State *L) {
     return lua_error(L);
   }
   lua_pushcfunction(L, next_message);
-  lua_call(L, 1, 2);
-  return 2;
+  lua_call(L, 1, 3);
+  return 3;
 }
 
 void strand_set_up(struct script *script, lua_State *L) {
@@ -187,6 +187,7 @@ void strand_set_up(struct script *script, lua_State *L) {
   lua_pushcfunction(L, push_data);
   script->push_data = luaL_ref(L, LUA_REGISTRYINDEX);
   load_prelude(L);
+  script->guard_luv = luaL_ref(L, LUA_REGISTRYINDEX);
   script->index_of = luaL_ref(L, LUA_REGISTRYINDEX);
   script->runners = luaL_ref(L, LUA_REGISTRYINDEX);
 }

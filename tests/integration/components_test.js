@@ -536,6 +536,28 @@ for (const [name, fn] of Object.entries(provoke)) {
   }
 }
 
+test('an error in onDrain closes with 1011, others go on', async (t) => {
+  const server = await t.server(appWith(`
+    function C:onMessage(conn, m)
+      if m ~= "go" then conn:send(m) return end
+      for _ = 1, 200 do conn:send(("x"):rep(60000)) end
+      note("sent")
+    end
+    function C:onDrain() error("in drain") end
+    function C:onClose(_, code) note("close", code) end`, 'maxBufferedAmount = 100000000'));
+  const other = await t.open(server);
+  const client = await t.open(server);
+  client.socket.pause();
+  await client.text('go');
+  await server.note('sent');
+  client.socket.resume();
+  assert.strictEqual(await nextClose(client), 1011);
+  await client.close(1011);
+  await server.note('close', 1011);
+  await server.logged(/ error onDrain: .*in drain/);
+  await other.expectEcho();
+});
+
 test('errors in onClose are logged, and nothing else happens', async (t) => {
   const server = await t.server(raising('onClose'));
   const other = await t.open(server);
@@ -836,6 +858,27 @@ test('closeTimeout: a client that never answers the close is dropped', async (t)
 });
 
 // ---- raw TCP
+
+test('core.listen on a local socket: HTTP and raw', async (t) => {
+  const web = t.temporary('web.sock');
+  const raw = t.temporary('raw.sock');
+  const server = await t.server(appWith(`
+    local core = require "ratchet.core"
+    function C:onOpen(conn) note("open", conn.remoteAddress, conn.remotePort) end
+    function C:onMessage(conn, m) conn:send(m) end
+    note("listen", core.listen { path = "${web}", handle = function(r)
+      return ratchet.websocket.WsServer(C):handle(r)
+    end } ~= nil, core.listen { path = "${raw}", endpoint = core.endpoint(C) } ~= nil)
+    note("again", core.listen { path = "${raw}", endpoint = core.endpoint(C) })`));
+  await server.note('listen', true, true);
+  assert.strictEqual((await server.noted(['again', null], 1))[0][3], 'EADDRINUSE');
+  const client = await t.raw(web);
+  await client.handshake();
+  await client.expectEcho();
+  const plain = await t.raw(raw);
+  await plain.send('bytes');
+  assert.strictEqual(String(await plain.bytes(5)), 'bytes');
+});
 
 test('raw TCP: bytes as they come, onClose with 1000, no WebSocket members', async (t) => {
   const server = await t.server(`

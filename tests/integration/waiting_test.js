@@ -351,8 +351,26 @@ test('a server that ends while handlers wait for ever leaves nothing', async (t)
     await client.expectEnd();
     client.destroy();
   }
-  server.kill(); // nobody will wake them
+  await server.exit(); // nobody will wake them
+});
+
+test('a server that ends lets handlers finish that will be woken', async (t) => {
+  const server = await t.server(appWith(`
+    function C:onMessage(conn)
+      note("waiting")
+      sleep(200)
+      note("woken")
+    end
+    function C:onClose(conn, code) note("close", code) end`));
+  const client = await t.open(server);
+  await client.text('x');
+  await server.note('waiting');
+  server.kill();
+  assert.strictEqual((await client.closeFrame()).code, 1001);
+  await client.close(1001);
+  await client.expectEnd();
   await server.exit();
+  assert.deepStrictEqual(server.notes, [['waiting'], ['woken'], ['close', 1001]]);
 });
 
 test('a ticket that was thrown away: the server lives', async (t) => {
@@ -367,12 +385,6 @@ test('a ticket that was thrown away: the server lives', async (t) => {
   await client.text('lose');
   await server.note('lost');
   await other.expectEcho();
-  client.destroy();
-  other.destroy();
-  await other.expectGone();
-  server.kill();
-  await sleep(50);
-  server.kill();
 });
 
 test('waiting ends for each by its own ticket', async (t) => {
@@ -412,6 +424,21 @@ test('luv timers and fs callbacks work on the server\'s loop', async (t) => {
   await client.expectText('hello file');
   await client.text('/none');
   assert.match((await client.nextFrame()).payload.toString(), /^ENOENT/);
+});
+
+test('luv callbacks go on when the coroutine that required luv is collected', async (t) => {
+  const server = await t.server(appWith(`
+    function C:onMessage(conn, m)
+      for _ = 1, 3 do
+        collectgarbage()
+        kept = {}
+        for i = 1, 20000 do kept[i] = m .. ("\\255"):rep(i % 200) .. i end
+      end
+      local timer = uv.new_timer()
+      timer:start(1, 0, function() timer:close() conn:send(m) end)
+    end`));
+  const client = await t.open(server);
+  for (let i = 0; i < 20; i++) await client.expectEcho(String(i));
 });
 
 test('an error in a luv callback is logged and ends nothing', async (t) => {

@@ -39,14 +39,16 @@ function toBytes(value) {
 }
 
 class RawClient {
-  constructor(port, host = '127.0.0.1') {
+  // `where`: a port on this machine, or the path of a local socket.
+  constructor(where) {
+    const address = typeof where === 'string' ? { path: where } : { port: where, host: '127.0.0.1' };
     this.signal = new Signal();
     this.chunks = [];
     this.received = Buffer.alloc(0); // and not yet taken
     this.total = 0;
     this.isConnected = this.isEnded = this.isClosed = false;
     this.error = null;
-    this.socket = net.connect({ port, host, allowHalfOpen: true });
+    this.socket = net.connect({ ...address, allowHalfOpen: true });
     this.socket.setNoDelay(true);
     this.listen();
   }
