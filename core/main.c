@@ -188,6 +188,18 @@ static void serve(struct program *program) {
   loop_run(&program->loop);
 }
 
+/* What the app began by luv is ended while its callbacks can still be called;
+ * twice, because those may begin something anew. */
+static void finish_app(struct program *program) {
+  for (int i = 0; i < 2; i++) {
+    script_close_handles(program->script);
+    if (loop_finish(&program->loop, LAST_WORK)) continue;
+    /* A request (a file, a name) hangs: nobody waits for it. */
+    fflush(stdout);
+    _exit(program->status);
+  }
+}
+
 static void close_everything(struct program *program) {
   script_stop_listening(program->script);
   server_terminate(&program->server);
@@ -196,16 +208,12 @@ static void close_everything(struct program *program) {
     loop_turn(&program->loop);
   }
   program->loop.on_turn = NULL;
-  script_close_handles(program->script);
-  if (!loop_finish(&program->loop, LAST_WORK)) {
-    /* A request of the app's (a file, a name) hangs: nobody waits for it. */
-    fflush(stdout);
-    _exit(program->status);
-  }
+  finish_app(program);
   script_free(program->script);
-  loop_close(&program->loop);
   server_free(&program->server);
   pool_drain();
+  /* The loop stays: closing it would give SIGTERM its default action back, for
+   * one that comes while the process ends. */
 }
 
 static void *run(void *argument) {

@@ -13,12 +13,7 @@ struct listener {
   listener_accepted accepted;
   void *owner;
   enum stream_kind kind;
-  union {
-    uv_handle_t handle;
-    uv_stream_t stream;
-    uv_tcp_t tcp;
-    uv_pipe_t pipe;
-  } uv;
+  union stream_handle uv;
 };
 
 static void on_connection(uv_stream_t *handle, int error) {
@@ -45,12 +40,7 @@ static struct listener *listener_new(struct loop *loop, enum stream_kind kind,
   listener->kind = kind;
   listener->accepted = accepted;
   listener->owner = owner;
-  if (kind == STREAM_TCP) {
-    uv_tcp_init(&loop->uv, &listener->uv.tcp);
-  } else {
-    uv_pipe_init(&loop->uv, &listener->uv.pipe, 0);
-  }
-  listener->uv.handle.data = listener;
+  stream_handle_init(&listener->uv, loop, kind, listener);
   return listener;
 }
 

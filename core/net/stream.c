@@ -15,12 +15,7 @@ enum { PIECES_MAX = 64 };
 struct stream {
   struct transport base;
   struct loop *loop;
-  union {
-    uv_handle_t handle;
-    uv_stream_t stream;
-    uv_tcp_t tcp;
-    uv_pipe_t pipe;
-  } uv;
+  union stream_handle uv;
 };
 
 static struct stream *stream_of(struct transport *transport) {
@@ -149,6 +144,16 @@ static const struct transport_ops stream_ops = {
     .peer = stream_peer,
 };
 
+void stream_handle_init(union stream_handle *handle, struct loop *loop,
+                        enum stream_kind kind, void *data) {
+  if (kind == STREAM_TCP) {
+    uv_tcp_init(&loop->uv, &handle->tcp);
+  } else {
+    uv_pipe_init(&loop->uv, &handle->pipe, 0);
+  }
+  handle->handle.data = data;
+}
+
 int stream_accept(struct loop *loop, uv_stream_t *listening,
                   enum stream_kind kind, struct transport **transport) {
   size_t size = offsetof(struct stream, uv) +
@@ -157,12 +162,7 @@ int stream_accept(struct loop *loop, uv_stream_t *listening,
   if (!stream) return UV_ENOMEM;
   stream->base = (struct transport){.ops = &stream_ops};
   stream->loop = loop;
-  if (kind == STREAM_TCP) {
-    uv_tcp_init(&loop->uv, &stream->uv.tcp);
-  } else {
-    uv_pipe_init(&loop->uv, &stream->uv.pipe, 0);
-  }
-  stream->uv.handle.data = stream;
+  stream_handle_init(&stream->uv, loop, kind, stream);
   int error = uv_accept(listening, &stream->uv.stream);
   if (error) {
     stream_close(&stream->base);

@@ -43,7 +43,7 @@ static bool check_request(const struct http_head *head,
     return refuse(refusal, 426, "Upgrade does not list \"websocket\".");
   }
   if (!http_head_lists(head, "connection", "upgrade")) {
-    return refuse(refusal, 400, "Connection does not list \"upgrade\".");
+    return refuse(refusal, 426, "Connection does not list \"upgrade\".");
   }
   if (http_head_get(head, "host", 0).length == 0) {
     return refuse(refusal, 400, "Host is empty.");

@@ -14,11 +14,11 @@ enum { HANDSHAKE_ACCEPT_SIZE = 28 };
 bool handshake_is_wanted(const struct http_head *head);
 
 /* Every rule that a client's handshake must keep. True when it may be accepted;
- * else the refusal: 405 (not GET), 426 (no upgrade asked for, another version;
- * to be answered with Sec-WebSocket-Version: 13), 400 for the rest: HTTP/1.0,
- * Connection without upgrade, the key missing, doubled or not 16 bytes of
- * base64, a version given twice, a body, malformed or repeated sub-protocols
- * (4.1), malformed extensions (9.1). */
+ * else the refusal: 405 (not GET), 426 (Upgrade or Connection do not ask for a
+ * WebSocket, or it is another version; to be answered with
+ * Sec-WebSocket-Version: 13), 400 for the rest: HTTP/1.0, the key missing,
+ * doubled or not 16 bytes of base64, a version given twice, a body, malformed
+ * or repeated sub-protocols (4.1), malformed extensions (9.1). */
 bool handshake_check(const struct http_head *head, struct refusal *refusal);
 
 /* The value of Sec-WebSocket-Accept: base64(SHA-1(key + GUID)). Not terminated.

@@ -12,6 +12,8 @@
 #include "http_bytes.h"
 #include "http_head.h"
 
+#include <string.h>
+
 enum state {
   STATE_START, /* one empty line is forgiven (RFC 9112 2.2) */
   STATE_START_LF,
@@ -145,6 +147,16 @@ static enum state take_byte(struct http_scan *scan, uint8_t byte,
   }
 }
 
+/* The preface of HTTP/2 (RFC 9113 3.4) is no request of a later version: it is
+ * made so that a server which does not know it refuses it. */
+static void refuse_http2(const char *bytes, size_t length,
+                         struct refusal *refusal) {
+  static const char preface[] = "PRI * HTTP/";
+  if (length < sizeof preface - 1) return;
+  if (memcmp(bytes, preface, sizeof preface - 1) != 0) return;
+  refuse(refusal, 400, "This is HTTP/2; HTTP/1.1 is spoken here.");
+}
+
 size_t http_scan(struct http_scan *scan, const char *bytes, size_t length,
                  size_t max_size, struct refusal *refusal) {
   size_t limit = length < max_size ? length : max_size;
@@ -152,7 +164,10 @@ size_t http_scan(struct http_scan *scan, const char *bytes, size_t length,
   *refusal = (struct refusal){0, NULL};
   while (scan->state != STATE_END && scan->at < limit) {
     enum state next = take_byte(scan, (uint8_t)bytes[scan->at], refusal);
-    if (next == STATE_REFUSED) return 0;
+    if (next == STATE_REFUSED) {
+      refuse_http2(bytes, scan->at, refusal);
+      return 0;
+    }
     scan->at++;
     if (scan->state == STATE_START_LF || scan->state == STATE_LF) {
       scan->line_start = scan->at;

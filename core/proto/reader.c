@@ -524,6 +524,10 @@ enum reader_result reader_next(struct reader *reader,
   }
 }
 
+void reader_drop_unused(struct reader *reader) {
+  reader->at = reader->end;
+}
+
 size_t reader_unused(const struct reader *reader, const uint8_t **bytes) {
   *bytes = reader->at;
   return available(reader);

@@ -92,6 +92,9 @@ enum reader_result reader_next(struct reader *reader,
 /* The fed bytes that reader_next has not used yet. */
 size_t reader_unused(const struct reader *reader, const uint8_t **bytes);
 
+/* Lets go of them: the caller has kept them elsewhere, to feed them later. */
+void reader_drop_unused(struct reader *reader);
+
 /* While a large frame is incomplete: where its next payload bytes belong, so
  * that the socket can be read straight to there; bytes read to there are fed
  * as any others are. Returns how many fit, or 0 when the caller's own buffer

@@ -48,10 +48,10 @@ static const luaL_Reg core_functions[] = {
     {"listen", script_listen},
     {"log", core_log},
     {"requestMetatable", core_request_metatable},
-    {"ticket", strand_ticket},
+    {"ticket", ticket_new},
     {"topic", topic_object_get},
-    {"wait", strand_wait},
-    {"wake", strand_wake},
+    {"wait", ticket_wait},
+    {"wake", ticket_wake},
     {NULL, NULL},
 };
 

@@ -95,8 +95,10 @@ void script_set_text(lua_State *L, const char *field, struct slice text);
 
 /* ---- modules.c */
 
-/* Standard libraries, luv on the server's loop, cjson, ratchet's own modules;
- * Lua is loaded as text only. Raises. */
+/* Lua's own; Lua is loaded as text only from here on. Raises. */
+void script_open_libraries(lua_State *L);
+/* For `require`: luv on the server's loop, cjson, ratchet.core. Only on the
+ * main state. Raises. */
 void script_open_modules(struct script *script, lua_State *L);
 /* The app's folder comes first in package.path. Raises. */
 void script_set_paths(lua_State *L, const char *app_path);
@@ -128,7 +130,7 @@ int script_new_endpoint(lua_State *L);
 /* The endpoint at that index, or NULL. */
 struct script_endpoint *script_to_endpoint(lua_State *L, int index);
 
-/* ---- strand.c: the events of one connection, one after the other */
+/* ---- event.c: an event as a run of user code */
 
 enum event_kind {
   EVENT_OPEN,
@@ -154,15 +156,58 @@ struct event {
   struct slice data;
 };
 
-void strand_set_up(struct script *script, lua_State *L);
+/* "onMessage" */
+const char *event_name(enum event_kind kind);
+/* Runs user code for it, now. */
+void event_run(struct script *script, struct event *event);
+/* After a resume with that status: ends the event or lets it wait. */
+void event_finish(struct script *script, struct event *event,
+                  struct coroutine co, int status);
+/* It has been handled, well or not, or never will be. */
+void event_end(struct script *script, struct event *event);
+
+/* ---- coroutine.c */
+
+enum { COROUTINE_SLOTS = EVENT_KINDS + 1 }; /* used at the bottom of each */
+
+void coroutine_set_up(struct script *script, lua_State *L);
+/* False when there is no memory. */
+bool coroutine_take(struct script *script, struct coroutine *co);
+void coroutine_give(struct script *script, struct coroutine co);
+/* Pushes what the event runs, with its arguments; returns how many arguments,
+ * or -1 without memory. */
+int coroutine_push_event(struct script *script, lua_State *co,
+                         struct event *event);
+
+/* ---- strand.c: the events of one connection, one after the other */
+
+struct strand;
+
+/* Runs the event, or queues it behind the one that waits. */
 void strand_deliver(struct script *script, struct event *event);
-/* Continues what core.wake has woken. */
+/* The event's coroutine waits for script->wait_ticket. */
+void strand_wait(struct script *script, struct event *event,
+                 struct coroutine co);
+/* The wait is over: takes its results from the top of L. The handler goes on at
+ * the end of this turn. */
+void strand_wake(struct strand *strand, lua_State *L, int arguments);
+/* Nobody can end the wait any more. */
+void strand_lose_ticket(struct strand *strand);
+lua_State *strand_coroutine(struct strand *strand);
 void strand_run_ready(struct script *script);
 /* Ends every wait without an answer: the server is closing. */
 void strand_drop_all(struct script *script);
-int strand_ticket(lua_State *L);
-int strand_wait(lua_State *L);
-int strand_wake(lua_State *L);
+
+/* ---- ticket.c */
+
+/* Emptied when its wait is over. */
+struct ticket {
+  struct strand *strand;
+};
+
+int ticket_new(lua_State *L);
+int ticket_wait(lua_State *L);
+int ticket_wake(lua_State *L);
 
 /* ---- connection_object.c: the connection as Lua sees it */
 
@@ -182,10 +227,13 @@ void connection_object_push(struct script *script, lua_State *L,
 /* The connection is gone; scripts may keep the object for ever. */
 void connection_object_empty(struct script *script, struct connection *conn);
 struct connection_object *connection_object_to(lua_State *L, int index);
-/* Keeps the request at the top as conn.httpRequest if the app has written to
- * it. Pops it. May raise. */
+/* Keeps the request at the top as conn.httpRequest, if the app has written to
+ * it or in any case. Pops it. May raise. */
 void connection_object_keep_request(struct script *script, lua_State *L,
-                                    struct connection *conn);
+                                    struct connection *conn, bool always);
+
+/* ---- message.c */
+
 /* The message at `index` as one payload: framed, or raw for OP_RAW. Raises for
  * what may not be sent. The reference is last_sent's. */
 enum { OP_RAW = 0x10 };

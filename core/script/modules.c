@@ -13,8 +13,15 @@
 #include <string.h>
 #include <unistd.h>
 
+/* LuaJIT's own message for bytecode does not say where it is. */
 int script_load_file(lua_State *L, const char *path) {
-  return luaL_loadfilex(L, path, "t");
+  int status = luaL_loadfilex(L, path, "t");
+  if (status == 0) return 0;
+  if (strstr(lua_tostring(L, -1), "wrong mode")) {
+    lua_pushfstring(L, "%s is bytecode; Lua is loaded as text only", path);
+    lua_replace(L, -2);
+  }
+  return status;
 }
 
 /* package.loaders[2]: as the original, but for text only. */
@@ -72,16 +79,22 @@ static void load_text_only(lua_State *L) {
   lua_register(L, "dofile", load_and_run);
 }
 
-/* luv on the server's loop, guarded by the prelude. */
-static int open_luv(lua_State *L) {
-  struct script *script = script_of(L);
+/* luv on the server's loop, guarded by the prelude. Pushes the module. It calls
+ * back on the state that opened it, so that must be the main one: a coroutine
+ * that happened to require it first would be collected under it. */
+static void push_luv(struct script *script, lua_State *L) {
   luv_set_loop(L, &script->loop->uv);
   luv_set_callback(L, script_call_luv);
-  luaopen_luv(L);
+  lua_pushcfunction(L, luaopen_luv);
+  lua_call(L, 0, 1);
   lua_rawgeti(L, LUA_REGISTRYINDEX, script->guard_luv);
   lua_pushvalue(L, -2);
   lua_call(L, 1, 1);
   script->close_luv = script_hold(script, L);
+}
+
+static int return_upvalue(lua_State *L) {
+  lua_pushvalue(L, lua_upvalueindex(1));
   return 1;
 }
 
@@ -97,21 +110,28 @@ void script_close_handles(struct script *script) {
   script_protect(script, close_luv, script, "luv");
 }
 
-static void preload(lua_State *L, const char *name, lua_CFunction open) {
+/* `require` of that name calls the function at the top. Pops it. */
+static void preload(lua_State *L, const char *name) {
   lua_getglobal(L, "package");
   lua_getfield(L, -1, "preload");
-  lua_pushcfunction(L, open);
+  lua_pushvalue(L, -3);
   lua_setfield(L, -2, name);
-  lua_pop(L, 2);
+  lua_pop(L, 3);
 }
 
 void script_open_modules(struct script *script, lua_State *L) {
-  (void)script;
+  push_luv(script, L);
+  lua_pushcclosure(L, return_upvalue, 1);
+  preload(L, "luv");
+  lua_pushcfunction(L, luaopen_cjson);
+  preload(L, "cjson");
+  lua_pushcfunction(L, script_open_core);
+  preload(L, "ratchet.core");
+}
+
+void script_open_libraries(lua_State *L) {
   luaL_openlibs(L);
   load_text_only(L);
-  preload(L, "luv", open_luv);
-  preload(L, "cjson", luaopen_cjson);
-  preload(L, "ratchet.core", script_open_core);
 }
 
 static void add_path(lua_State *L, luaL_Buffer *path, const char *folder) {

@@ -118,6 +118,10 @@ local function guard_luv(uv)
   end
 
   return function()
+    -- What the app has let go of is closed by the collector, and that must have
+    -- happened too: the table forgets such a handle before it is closed.
+    collectgarbage()
+    collectgarbage()
     for handle in pairs(handles) do
       if not uv.is_closing(handle) then uv.close(handle) end
     end

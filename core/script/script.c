@@ -55,8 +55,9 @@ static int set_up(lua_State *L) {
   script->last_text = luaL_ref(L, LUA_REGISTRYINDEX);
   lua_pushboolean(L, 0);
   script->known_text = luaL_ref(L, LUA_REGISTRYINDEX);
+  script_open_libraries(L);
+  coroutine_set_up(script, L);
   script_open_modules(script, L);
-  strand_set_up(script, L);
   connection_object_open(L);
   script_open_endpoint(L);
   topic_object_open(L);
@@ -123,7 +124,8 @@ static int log_load_error(lua_State *L) {
   struct load *load = lua_touserdata(L, 1);
   lua_pushvalue(load->co, -1);
   lua_xmove(load->co, L, 1);
-  script_log_error(L, "ratchet-lua");
+  const char *where = lua_isstring(L, -1) ? "ratchet-lua" : load->arguments[0];
+  script_log_error(L, where);
   luaL_traceback(L, load->co, NULL, 0);
   log_line(LOG_DEBUG, slice_of(lua_tostring(L, -1)));
   return 0;

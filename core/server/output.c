@@ -16,12 +16,33 @@ static bool is_large(const struct send_queue *queue) {
   return queue->length >= HIGH_WATER || queue->count >= EARLY_FLUSH_FRAMES;
 }
 
+static size_t total(const struct slice *pieces, size_t count) {
+  size_t length = 0;
+  for (size_t i = 0; i < count; i++) length += pieces[i].length;
+  return length;
+}
+
+static void watch_level(struct connection *conn) {
+  if (!conn->over_high && conn->queue.length > HIGH_WATER) {
+    conn->over_high = true;
+    connection_pause(conn, PAUSE_OUTPUT);
+  } else if (conn->over_high && conn->queue.length < LOW_WATER) {
+    conn->over_high = false;
+    conn->drain_due = true;
+    server_mark(conn->server, conn);
+    connection_resume(conn, PAUSE_OUTPUT);
+  }
+}
+
 static void add(struct connection *conn, struct payload *payload) {
   if (!send_queue_add(&conn->queue, payload)) {
     connection_lose(conn, CLOSE_ABNORMAL);
     return;
   }
-  if (conn->writing) return;
+  if (conn->writing) {
+    watch_level(conn);
+    return;
+  }
   server_mark(conn->server, conn);
   if (is_large(&conn->queue)) output_flush(conn);
 }
@@ -49,24 +70,6 @@ enum send_result connection_send(struct connection *conn,
   else
     websocket_fail(conn, CLOSE_TRY_AGAIN_LATER, "the peer reads too slowly");
   return SEND_DROPPED;
-}
-
-static size_t total(const struct slice *pieces, size_t count) {
-  size_t length = 0;
-  for (size_t i = 0; i < count; i++) length += pieces[i].length;
-  return length;
-}
-
-static void watch_level(struct connection *conn) {
-  if (!conn->over_high && conn->queue.length > HIGH_WATER) {
-    conn->over_high = true;
-    connection_pause(conn, PAUSE_OUTPUT);
-  } else if (conn->over_high && conn->queue.length < LOW_WATER) {
-    conn->over_high = false;
-    conn->drain_due = true;
-    server_mark(conn->server, conn);
-    connection_resume(conn, PAUSE_OUTPUT);
-  }
 }
 
 /* The kernel refused the rest: the transport keeps the front of the queue until

@@ -10,7 +10,7 @@
 static void expired(struct wheel *wheel, struct wheel_entry *entry) {
   struct server *server = LIST_OWNER(wheel, struct server, wheel);
   if (entry == &server->drain_timer) {
-    server_terminate(server);
+    server->drained(server->owner);
     return;
   }
   connection_timed_out(LIST_OWNER(entry, struct connection, timer));
@@ -87,8 +87,7 @@ void server_drain(struct server *server, void (*drained)(void *owner),
   server->draining = true;
   server->drained = drained;
   server->owner = owner;
-  if (is_second) server_terminate(server);
-  if (server->count == 0) {
+  if (is_second || server->count == 0) {
     drained(owner);
     return;
   }

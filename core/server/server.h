@@ -32,7 +32,7 @@ struct server {
   uint32_t drain_timeout; /* ms */
   bool draining;
   struct wheel_entry drain_timer;
-  void (*drained)(void *owner); /* the last connection is gone */
+  void (*drained)(void *owner); /* server_drain is done */
   void *owner;
 };
 
@@ -48,8 +48,9 @@ void server_accept(struct server *server, struct service *service,
 void server_turn(struct server *server);
 /* Something is due on the connection at the end of this turn. */
 void server_mark(struct server *server, struct connection *conn);
-/* Closes all with 1001 and calls `drained` when they are gone, after
- * drain_timeout at the latest. A second call ends the wait. */
+/* Says goodbye (1001) to all, and calls `drained` when they are gone, or when
+ * drain_timeout is over, whoever is left. A second call does not wait: it calls
+ * `drained` at once. */
 void server_drain(struct server *server, void (*drained)(void *owner),
                   void *owner);
 /* Drops every connection at once. Their transports' `closed` must still be

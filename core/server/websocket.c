@@ -152,7 +152,7 @@ static void keep_rest(struct connection *conn) {
   size_t left = reader_unused(&conn->in.reader, &unused);
   if (left == 0) return;
   connection_keep_unread(conn, unused, left);
-  reader_feed(&conn->in.reader, NULL, 0);
+  reader_drop_unused(&conn->in.reader);
 }
 
 /* A handler may pause, close or terminate: that is looked at before each

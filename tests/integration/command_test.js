@@ -4,6 +4,8 @@
 const assert = require('assert');
 const fs = require('fs');
 const net = require('net');
+const os = require('os');
+const path = require('path');
 const { spawn, spawnSync } = require('child_process');
 const { test } = require('./support/runner');
 const frames = require('./support/frames');
@@ -111,25 +113,27 @@ test('an error of an app has its traceback at --log-level debug', async (t) => {
 test('an app that is not there, a folder, an unreadable one', async (t) => {
   await expectCommand(['none.lua'], 1, /none\.lua: No such file or directory/);
   await expectCommand([root], 1, /directory/i);
-  if (process.getuid() !== 0) {
-    const file = t.app(ECHO);
-    fs.chmodSync(file, 0);
-    await expectCommand([file], 1, /app\.lua: Permission denied/);
-  }
 });
 
-test('an unreadable app, as nobody', async (t) => {
-  if (process.getuid() !== 0) return; // the test above has it
-  const file = t.app(ECHO);
-  const folder = fs.mkdtempSync('/tmp/ratchet-lua-nobody-');
+// Root may read everything, so it runs a copy as somebody who may not.
+function runUnprivileged(t, file) {
+  if (process.getuid() !== 0) return spawnSync(binary, [file], { encoding: 'utf8' });
+  const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'ratchet-lua-nobody-'));
   t.atEnd(() => fs.rmSync(folder, { recursive: true, force: true }));
   fs.chmodSync(folder, 0o755);
-  fs.copyFileSync(binary, `${folder}/ratchet-lua`);
-  fs.copyFileSync(file, `${folder}/app.lua`);
-  fs.chmodSync(`${folder}/ratchet-lua`, 0o755);
-  fs.chmodSync(`${folder}/app.lua`, 0o600);
-  const run = spawnSync(`${folder}/ratchet-lua`, [`${folder}/app.lua`],
+  const copy = path.join(folder, 'ratchet-lua');
+  fs.copyFileSync(binary, copy);
+  fs.chmodSync(copy, 0o755);
+  fs.copyFileSync(file, path.join(folder, 'app.lua'));
+  fs.chmodSync(path.join(folder, 'app.lua'), 0);
+  return spawnSync(copy, [path.join(folder, 'app.lua')],
     { uid: 65534, gid: 65534, encoding: 'utf8', timeout: 10000 });
+}
+
+test('an app that may not be read', async (t) => {
+  const file = t.app(ECHO);
+  fs.chmodSync(file, 0);
+  const run = runUnprivileged(t, file);
   assert.strictEqual(run.status, 1, run.stderr);
   assert.match(run.stderr, /app\.lua: Permission denied/);
 });
@@ -166,11 +170,6 @@ test('a port in use: one line that names a cure', async (t) => {
   const result = await expectCommand(['--port', String(port), t.app(ECHO)], 1,
     new RegExp(`cannot listen on 127\\.0\\.0\\.1:${port}: address already in use; .*--port`));
   assert.ok(result.stderr.trimEnd().split('\n').length <= 6, `short: ${result.stderr}`);
-});
-
-test('a port below 1024 without rights names a cure', async (t) => {
-  if (process.getuid() === 0) return; // root may
-  await expectCommand(['--port', '1', t.app(ECHO)], 1, /--port/);
 });
 
 test('--host and --port outrank the app', async (t) => {
@@ -383,6 +382,61 @@ test('a second signal ends at once', async (t) => {
   const ended = await server.exit();
   assert.ok(ended.at - started < 1000 * slow, `it took ${ended.at - started} ms`);
   assert.strictEqual(server.notesLike('close').length, 1, 'onClose all the same');
+});
+
+// Handlers that wait for a minute: in "message" of a connection, in "upgrade".
+const WAITING = `
+local core, uv = require "ratchet.core", require "luv"
+local function wait()
+  local ticket, timer = core.ticket(), uv.new_timer()
+  timer:start(60000, 0, function() core.wake(ticket) end)
+  note("waiting")
+  core.wait(ticket)
+end
+local C = {}
+function C:onUpgrade(request) if request.query.wait == "upgrade" then wait() end end
+function C:onMessage() wait() end
+local app = ratchet.App("localhost", 8080, "127.0.0.1", { closeTimeout = 0.3 })
+app:route("/", C, { "*" })
+app:run()
+`;
+
+async function startWaiting(t, where) {
+  const server = await t.server(WAITING, { descriptors: false });
+  const client = await t.raw(server);
+  await client.send(handshakeBytes(`/?wait=${where}`));
+  if (where === 'message') {
+    await client.answer();
+    await client.text('x');
+  }
+  await server.note('waiting');
+  return server;
+}
+
+for (const where of ['message', 'upgrade']) {
+  test(`a second signal ends at once when a handler waits (${where})`, async (t) => {
+    const server = await startWaiting(t, where);
+    server.kill();
+    await server.logged(/signal 15/);
+    server.kill('SIGINT');
+    await server.exit(2000 * slow);
+  });
+
+  test(`the drain timeout ends the server when a handler waits (${where})`, async (t) => {
+    const server = await startWaiting(t, where);
+    server.kill();
+    await server.exit(11000);
+  });
+}
+
+test('the drain timeout ends the server when clients do not answer', async (t) => {
+  const server = await t.server(draining(60));
+  const client = await t.open(server);
+  const started = Date.now();
+  server.kill();
+  assert.strictEqual((await client.closeFrame()).code, 1001);
+  const ended = await server.exit(11000);
+  assert.ok(ended.at - started > 8000, `it waits for them; it was ${ended.at - started} ms`);
 });
 
 test('new connections are refused while it drains', async (t) => {

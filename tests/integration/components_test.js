@@ -6,7 +6,7 @@ const assert = require('assert');
 const { test } = require('./support/runner');
 const frames = require('./support/frames');
 const { handshakeBytes } = require('./support/raw');
-const { sleep, slow } = require('./support/wait');
+const { poll, sleep, slow } = require('./support/wait');
 
 // An app with one component C on "/", whose body is given.
 function appWith(body, options = '') {
@@ -767,6 +767,29 @@ test('overflow "close": a client that does not read is closed with 1013', async 
   assert.strictEqual(await nextClose(client), 1013);
   await client.expectEnd();
   await server.note('close', 1013);
+});
+
+test('who never reads is dropped: behind a close, and behind an answer', async (t) => {
+  const server = await t.server(`
+    local C = {}
+    function C:onMessage(conn)
+      for _ = 1, 100 do conn:send(("x"):rep(100000)) end
+      conn:close(4000)
+    end
+    function C:onClose(_, code) note("close", code) end
+    local app = ratchet.App("localhost", 8080)
+    app:route("/", C, { "*" }, nil, { maxBufferedAmount = 100000000, closeTimeout = 0.5 })
+    app:get("/large", function() return ("x"):rep(30000000) end)
+    app:run()`);
+  const client = await t.open(server);
+  client.socket.pause();
+  await client.text('x');
+  await server.note('close', 1006);
+  const page = await t.raw(server);
+  page.socket.pause();
+  await page.send('GET /large HTTP/1.1\r\nHost: localhost\r\n\r\n');
+  await poll(() => server.descriptors() > server.descriptorsAtStart, 'it is there');
+  await poll(() => server.descriptors() === server.descriptorsAtStart, 'it is dropped', 8000 * slow);
 });
 
 test('overflow "drop": messages are left out, the connection stays', async (t) => {

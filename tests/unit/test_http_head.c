@@ -52,7 +52,7 @@ static const struct vector vectors[] = {
     {"a CR before", "\rGET / HTTP/1.1\r\n", 400, 2},
     {"a space before", " GET / HTTP/1.1\r\n", 400, 1},
     {"a LF before", "\n" GET_HOST "\r\n", 400, 1},
-    {"the preface of h2", "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", 505, 12},
+    {"the preface of h2", "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", 400, 12},
     {"a TLS ClientHello", "\x16\x03\x01\x02", 400, 1},
     {"8-bit noise", "\xE2\x28\xA1", 400, 1},
     {"a bracket in the method", "G[T / HTTP/1.1\r\n", 400, 2},

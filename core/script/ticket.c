@@ -1,0 +1,54 @@
+/*
+ * ticket - a Lua value that stands for one wait: who has it can end the wait.
+ * The functions of ratchet.core that everything that waits is built on.
+ */
+#include "internal.h"
+
+static const char ticket_name[] = "ratchet.Ticket";
+
+static int ticket_gc(lua_State *L) {
+  struct ticket *ticket = lua_touserdata(L, 1);
+  if (ticket->strand) strand_lose_ticket(ticket->strand);
+  return 0;
+}
+
+int ticket_new(lua_State *L) {
+  struct ticket *ticket = lua_newuserdata(L, sizeof *ticket);
+  ticket->strand = NULL;
+  if (luaL_newmetatable(L, ticket_name)) {
+    lua_pushcfunction(L, ticket_gc);
+    lua_setfield(L, -2, "__gc");
+  }
+  lua_setmetatable(L, -2);
+  return 1;
+}
+
+/* wait(ticket) returns what wake was given. */
+int ticket_wait(lua_State *L) {
+  struct script *script = script_of(L);
+  struct ticket *ticket = luaL_checkudata(L, 1, ticket_name);
+  if (ticket->strand) return luaL_error(L, "this ticket is in use");
+  if (script->running != L) {
+    return luaL_error(L, "only a handler can wait, and not from inside a "
+                         "coroutine of its own");
+  }
+  script->wait_ticket = ticket;
+  return lua_yield(L, 0);
+}
+
+/* wake(ticket, ...): the handler goes on at the end of this turn. False when
+ * nothing waits for it (any more). */
+int ticket_wake(lua_State *L) {
+  struct ticket *ticket = luaL_checkudata(L, 1, ticket_name);
+  struct strand *strand = ticket->strand;
+  if (!strand) {
+    lua_pushboolean(L, 0);
+    return 1;
+  }
+  int arguments = lua_gettop(L) - 1;
+  luaL_checkstack(strand_coroutine(strand), arguments, "too many values");
+  ticket->strand = NULL;
+  strand_wake(strand, L, arguments);
+  lua_pushboolean(L, 1);
+  return 1;
+}
