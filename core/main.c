@@ -145,7 +145,7 @@ static size_t raise_descriptor_limit(void) {
   setrlimit(RLIMIT_NOFILE, &limit);
   getrlimit(RLIMIT_NOFILE, &limit);
   if (limit.rlim_cur == RLIM_INFINITY) return SIZE_MAX;
-  if (limit.rlim_cur <= 2 * OWN_DESCRIPTORS) return limit.rlim_cur / 2;
+  if (limit.rlim_cur <= (rlim_t)2 * OWN_DESCRIPTORS) return limit.rlim_cur / 2;
   return limit.rlim_cur - OWN_DESCRIPTORS;
 }
 

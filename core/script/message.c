@@ -94,7 +94,10 @@ struct payload *message_payload(struct script *script, lua_State *L, int index,
   struct last_sent *last = &script->last_sent;
   size_t length;
   const char *text = lua_tolstring(L, index, &length);
-  if (!text) luaL_typerror(L, index, "string");
+  if (!text) {
+    luaL_typerror(L, index, "string");
+    return NULL;
+  }
   if (is_last_sent(last, text, length, opcode)) return last->payload;
   struct payload *payload = make_payload(script, L, index, opcode);
   if (last->payload) payload_drop(last->payload);

@@ -7,8 +7,8 @@
 #include <errno.h>
 
 const struct limits limits_default = {
-    .max_message_size = 1024 * 1024,
-    .max_buffered_amount = 1024 * 1024,
+    .max_message_size = UINT64_C(1024) * 1024,
+    .max_buffered_amount = (size_t)1024 * 1024,
     .overflow = OVERFLOW_CLOSE,
     .keep_alive = 30 * 1000,
     .close_timeout = 5 * 1000,

@@ -79,12 +79,12 @@ static bool add_frame(struct gathering *to, const struct payload *frame,
                   add_piece(to, frame->body, frame->body_length));
 }
 
-size_t send_queue_pieces(const struct send_queue *queue, uint8_t *room,
+size_t send_queue_pieces(const struct send_queue *queue, uint8_t *gathered,
                          struct slice pieces[SEND_PIECES_MAX]) {
   struct gathering to = {.pieces = pieces};
-  if (room && queue->count > 1) {
-    to.at = room;
-    to.end = room + SEND_GATHER_MAX;
+  if (gathered && queue->count > 1) {
+    to.at = gathered;
+    to.end = gathered + SEND_GATHER_MAX;
   }
   size_t offset = queue->offset;
   for (struct send_block *block = queue->first; block; block = block->next) {

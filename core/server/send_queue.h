@@ -34,9 +34,9 @@ struct send_queue {
 bool send_queue_add(struct send_queue *queue, struct payload *payload);
 
 /* The bytes at the front, for one write. Small frames are copied together into
- * `gather` (SEND_GATHER_MAX bytes) unless it is NULL; the rest are slices of
+ * `gathered` (SEND_GATHER_MAX bytes) unless it is NULL; the rest are slices of
  * the frames, valid until they are consumed. */
-size_t send_queue_pieces(const struct send_queue *queue, uint8_t *gather,
+size_t send_queue_pieces(const struct send_queue *queue, uint8_t *gathered,
                          struct slice pieces[SEND_PIECES_MAX]);
 
 void send_queue_consume(struct send_queue *queue, size_t length);

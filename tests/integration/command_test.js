@@ -425,7 +425,7 @@ for (const where of ['message', 'upgrade']) {
   test(`the drain timeout ends the server when a handler waits (${where})`, async (t) => {
     const server = await startWaiting(t, where);
     server.kill();
-    await server.exit(11000);
+    await server.exit(11500 * slow);
   });
 }
 
@@ -435,7 +435,7 @@ test('the drain timeout ends the server when clients do not answer', async (t) =
   const started = Date.now();
   server.kill();
   assert.strictEqual((await client.closeFrame()).code, 1001);
-  const ended = await server.exit(11000);
+  const ended = await server.exit(11500 * slow);
   assert.ok(ended.at - started > 8000, `it waits for them; it was ${ended.at - started} ms`);
 });
 

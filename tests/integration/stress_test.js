@@ -18,7 +18,7 @@ local function random(n) -- a generator of our own: the same run for the same se
   seed = (seed * 1103515245 + 12345) % 2147483648
   return math.floor(seed / 65536) % n + 1
 end
-local all, opened, closed, after_close, doubled = {}, 0, 0, 0, 0
+local all, opened, closed, doubled = {}, 0, 0, 0
 local topic = ratchet.topic("everyone")
 local function wait(ms)
   local ticket, timer = core.ticket(), uv.new_timer()
@@ -26,7 +26,6 @@ local function wait(ms)
   return core.wait(ticket)
 end
 local function any() return all[random(#all)] end
-local depth = 0
 local operations = {
   function(conn) conn:send("some text") end,
   function(conn) conn:send(("x"):rep(random(200000))) end,
@@ -63,10 +62,7 @@ local function act(conn)
 end
 local C = {}
 for _, name in ipairs { "onMessage", "onPing", "onPong", "onDrain", "onError" } do
-  C[name] = function(_, conn)
-    if conn.is_closed then after_close = after_close + 1 end
-    act(conn)
-  end
+  C[name] = function(_, conn) act(conn) end
 end
 function C:onUpgrade() if random(10) == 1 then wait(random(5)) end end
 function C:onOpen(conn)

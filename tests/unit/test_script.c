@@ -151,6 +151,7 @@ static uint64_t allocations_to_start(void) {
 static void sweep_lua_memory(bool is_sticky) {
   struct sweep *sweep = mmap(NULL, sizeof *sweep, PROT_READ | PROT_WRITE,
                              MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+  int bad = 0;
 
   sweep->is_sticky = is_sticky;
   sweep->count = allocations_to_start();
@@ -159,7 +160,7 @@ static void sweep_lua_memory(bool is_sticky) {
   for (; sweep->nth <= sweep->count; sweep->nth++) {
     bool is_good = runs_in_child(sweep_on, sweep);
     check_context("allocation %d of %d", (int)sweep->nth, (int)sweep->count);
-    CHECK(is_good);
+    if (!CHECK(is_good) && ++bad == 5) break;
   }
   munmap(sweep, sizeof *sweep);
 }
@@ -304,7 +305,7 @@ TEST(script_names_what_is_missing) {
 TEST(script_loads_no_bytecode) {
   const char *log = load("\x1bLJ\x02\n", 5, false);
 
-  if (!CHECK(strstr(log, "wrong mode") != NULL)) printf("%s", log);
+  CHECK(strstr(log, "is bytecode") != NULL);
   check_fails("assert(load(string.dump(function() end)))", "wrong mode");
   check_fails("assert(loadstring(string.dump(function() end), 'x', 'b'))",
               "wrong mode");
