@@ -138,17 +138,23 @@ void strand_run_ready(struct script *script) {
   }
 }
 
-/* The handler is never resumed. */
+/* The handler is never resumed. Of what is queued behind it only onClose is
+ * still told: each onOpen has one. */
 static void drop_strand(struct strand *strand) {
   struct queued_event *queued;
   if (strand->ticket) strand->ticket->strand = NULL;
+  strand->is_waiting = false;
   script_release(strand->script, strand->co.held);
   event_end(strand->script, &strand->current);
-  while ((queued = next_queued(strand))) {
-    event_end(strand->script, &queued->event);
+  while (!strand->is_waiting && (queued = next_queued(strand))) {
+    bool is_told = queued->event.kind == EVENT_CLOSE;
+    if (is_told)
+      event_run(strand->script, &queued->event);
+    else
+      event_end(strand->script, &queued->event);
     mem_free(queued);
   }
-  free_strand(strand);
+  if (!strand->is_waiting) free_strand(strand);
 }
 
 void strand_drop_all(struct script *script) {

@@ -157,6 +157,8 @@ void connection_upgrade(struct connection *conn, struct endpoint *endpoint,
       write_switch(&answer, http_head_get(&head, "Sec-WebSocket-Key", 0),
                    protocol, headers);
   output_add(conn, as_payload(&answer, is_whole));
+  /* onOpen is told of a connection that the client knows to be open. */
+  output_flush(conn);
   if (conn->state != CONNECTION_DECIDING) return;
   connection_begin(conn, endpoint, CONNECTION_OPEN);
 }

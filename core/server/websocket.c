@@ -18,23 +18,30 @@ void websocket_begin(struct connection *conn) {
   connection_set_timer(conn, jittered(conn, limits->keep_alive));
 }
 
-/* Any byte is life. A paused connection is not read, so its silence is ours. */
+static void send_ping(struct connection *conn) {
+  output_add(conn, framed_copy(OP_PING, NULL, 0));
+  if (conn->state != CONNECTION_OPEN) return;
+  connection_set_timer(conn, conn->endpoint->limits.keep_alive);
+}
+
+/* Any byte is life. A connection that the app has paused is not read, so its
+ * silence is ours; a ping still finds out whether the peer's system is there.
+ */
 void websocket_silent(struct connection *conn) {
   uint64_t keep_alive = conn->endpoint->limits.keep_alive;
   uint32_t now = (uint32_t)(clock_now(conn->server->clock) / WHEEL_TICK);
   uint64_t silent = (uint64_t)(now - conn->heard) * WHEEL_TICK;
-  if (conn->paused & (PAUSE_ASKED | PAUSE_BUSY)) silent = 0;
-  if (conn->pinged) {
+  if (conn->paused & (PAUSE_ASKED | PAUSE_BUSY)) {
+    conn->pinged = false;
+    send_ping(conn);
+  } else if (conn->pinged) {
     connection_lose(conn, CLOSE_ABNORMAL);
-    return;
-  }
-  if (silent + WHEEL_TICK < keep_alive - keep_alive / 10) {
+  } else if (silent + WHEEL_TICK < keep_alive - keep_alive / 10) {
     connection_set_timer(conn, jittered(conn, keep_alive) - silent);
-    return;
+  } else {
+    conn->pinged = true;
+    send_ping(conn);
   }
-  conn->pinged = true;
-  output_add(conn, framed_copy(OP_PING, NULL, 0));
-  connection_set_timer(conn, keep_alive);
 }
 
 void websocket_fail(struct connection *conn, int code, const char *reason) {
