@@ -13,19 +13,50 @@ struct listener {
   listener_accepted accepted;
   void *owner;
   enum stream_kind kind;
+  bool turning_away, missed; /* `spare` is in use; somebody else waits */
+  union stream_handle spare;
   union stream_handle uv;
 };
+
+static void turn_away(struct listener *listener);
+
+static void on_turned_away(uv_handle_t *handle) {
+  struct listener *listener = handle->data;
+  listener->turning_away = false;
+  if (uv_is_closing(&listener->uv.handle)) {
+    mem_free(listener);
+  } else if (listener->missed) {
+    turn_away(listener);
+  }
+}
+
+/* libuv listens on only when what it has accepted is taken: without memory for
+ * it, it is taken by the listener's own handle, and closed. */
+static void turn_away(struct listener *listener) {
+  listener->missed = listener->turning_away;
+  if (listener->turning_away) return;
+  stream_handle_init(&listener->spare, listener->loop, listener->kind,
+                     listener);
+  listener->turning_away = true;
+  uv_accept(&listener->uv.stream, &listener->spare.stream);
+  uv_close(&listener->spare.handle, on_turned_away);
+}
 
 static void on_connection(uv_stream_t *handle, int error) {
   struct listener *listener = handle->data;
   struct transport *transport;
   if (error) return;
-  if (stream_accept(listener->loop, handle, listener->kind, &transport)) return;
+  error = stream_accept(listener->loop, handle, listener->kind, &transport);
+  if (error) {
+    if (error == UV_ENOMEM) turn_away(listener);
+    return;
+  }
   listener->accepted(listener->owner, transport);
 }
 
 static void on_closed(uv_handle_t *handle) {
-  mem_free(handle->data);
+  struct listener *listener = handle->data;
+  if (!listener->turning_away) mem_free(listener);
 }
 
 void listener_close(struct listener *listener) {

@@ -102,3 +102,11 @@ bool http_response_end(struct buffer *to, size_t content_length) {
            "Content-Length: %zu\r\nConnection: close\r\n\r\n", content_length);
   return buffer_append_text(to, line);
 }
+
+bool http_response_end_empty(struct buffer *to) {
+  return buffer_append_text(to, "Connection: close\r\n\r\n");
+}
+
+bool http_status_has_body(int status) {
+  return status >= 200 && status != 204 && status != 304;
+}

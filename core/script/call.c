@@ -8,7 +8,10 @@ bool script_protect(struct script *script, lua_CFunction work, void *argument,
                     const char *what) {
   int status = lua_cpcall(script->L, work, argument);
   if (status == 0) return true;
-  script_log_error(script->L, what);
+  if (script->describe)
+    script_log_error(script->L, what);
+  else
+    log_printf(LOG_ERROR, "%s: out of memory", what);
   lua_pop(script->L, 1);
   return false;
 }
@@ -79,11 +82,20 @@ static int describe(lua_State *L) {
   return 0;
 }
 
-void script_log_error(lua_State *L, const char *where) {
+int script_prepare_describe(lua_State *L) {
   lua_pushcfunction(L, describe);
-  lua_pushlightuserdata(L, (void *)(uintptr_t)where);
-  lua_pushvalue(L, -3);
-  if (lua_pcall(L, 2, 0, 0) == 0) return;
+  return luaL_ref(L, LUA_REGISTRYINDEX);
+}
+
+/* Needs no memory before the protected call. */
+void script_log_error(lua_State *L, const char *where) {
+  struct script *script = script_of(L);
+  lua_rawgeti(L, LUA_REGISTRYINDEX, script ? script->describe : 0);
+  if (lua_isfunction(L, -1)) {
+    lua_pushlightuserdata(L, (void *)(uintptr_t)where);
+    lua_pushvalue(L, -3);
+    if (lua_pcall(L, 2, 0, 0) == 0) return;
+  }
   log_printf(LOG_ERROR, "%s: an error that cannot be shown", where);
   lua_pop(L, 1);
 }

@@ -114,6 +114,7 @@ static void read_limits(lua_State *L, struct limits *limits) {
   limits->overflow = overflow_option(L);
   limits->keep_alive = time_option(L, "keepAlive", d->keep_alive);
   limits->close_timeout = time_option(L, "closeTimeout", d->close_timeout);
+  if (limits->close_timeout == 0) limits->close_timeout = 1; /* 0 is no timer */
 }
 
 static int collect_endpoint(lua_State *L) {

@@ -39,7 +39,8 @@ struct script {
   struct loop *loop;
   struct server *server;
   struct script_options options;
-  int held; /* the table of what C keeps, in the registry */
+  int describe; /* call.c: how errors are shown, in the registry */
+  int held;     /* the table of what C keeps, in the registry */
   /* Of the prelude, in the registry. */
   int runners, index_of, guard_luv;
   int close_luv;          /* held: closes the app's luv handles, or LUA_NOREF */
@@ -82,6 +83,9 @@ int script_call_luv(lua_State *L, int arguments, int results, int flags);
 void script_push_traceback(lua_State *L, lua_State *co);
 /* Writes the value at the top of `L` to the log as an error of `where`. */
 void script_log_error(lua_State *L, const char *where);
+
+/* Makes what script_log_error needs, while there is memory; its reference. */
+int script_prepare_describe(lua_State *L);
 
 /* ---- script.c */
 

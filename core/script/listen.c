@@ -184,6 +184,14 @@ static struct script_service *owner_of(struct list *link) {
   return LIST_OWNER(link, struct script_service, link);
 }
 
+bool script_is_listening(const struct script *script) {
+  struct list *link = script->services.next;
+  for (; link != &script->services; link = link->next) {
+    if (owner_of(link)->listener) return true;
+  }
+  return false;
+}
+
 void script_close_listeners(struct script *script) {
   struct list *link = script->services.next;
   for (; link != &script->services; link = link->next) {

@@ -71,8 +71,8 @@ void message_forget(struct script *script) {
   if (last->payload) payload_drop(last->payload);
   *last = (struct last_sent){0};
   script->known_utf8 = NULL;
-  clear_slot(script->L, script->last_text);
-  clear_slot(script->L, script->known_text);
+  if (script->last_text) clear_slot(script->L, script->last_text);
+  if (script->known_text) clear_slot(script->L, script->known_text);
 }
 
 /* A short text is compared by its bytes, which stand at the payload's end: that

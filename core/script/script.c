@@ -49,13 +49,16 @@ static int set_up(lua_State *L) {
   lua_pushlightuserdata(L, &script_key);
   lua_pushlightuserdata(L, script);
   lua_rawset(L, LUA_REGISTRYINDEX);
+  script->describe = script_prepare_describe(L);
   lua_newtable(L);
   script->held = luaL_ref(L, LUA_REGISTRYINDEX);
   lua_pushboolean(L, 0);
   script->last_text = luaL_ref(L, LUA_REGISTRYINDEX);
   lua_pushboolean(L, 0);
   script->known_text = luaL_ref(L, LUA_REGISTRYINDEX);
-  script_open_libraries(L);
+  script_open_libraries(L); /* switches the compiler on */
+  /* LuaJIT does not survive running out of memory while it compiles. */
+  luaJIT_setmode(L, 0, LUAJIT_MODE_ENGINE | LUAJIT_MODE_OFF);
   coroutine_set_up(script, L);
   script_open_modules(script, L);
   connection_object_open(L);
@@ -82,7 +85,9 @@ struct script *script_new(struct loop *loop, struct server *server,
     mem_free(script);
     return NULL;
   }
-  if (script_protect(script, set_up, script, "set-up")) return script;
+  bool is_up = script_protect(script, set_up, script, "set-up");
+  luaJIT_setmode(script->L, 0, LUAJIT_MODE_ENGINE | LUAJIT_MODE_ON);
+  if (is_up) return script;
   script_free(script);
   return NULL;
 }
@@ -155,10 +160,6 @@ bool script_load(struct script *script, int count, char **arguments) {
   bool is_loaded = run_file(script, &load);
   script_release(script, load.co_held);
   return is_loaded;
-}
-
-bool script_is_listening(const struct script *script) {
-  return !list_is_empty(&script->services);
 }
 
 const char *script_addresses(const struct script *script) {

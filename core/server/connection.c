@@ -19,8 +19,8 @@ enum { LINGER = 1000 };
 
 static bool is_read(const struct connection *conn) {
   switch (conn->state) {
-  case CONNECTION_HTTP:
-  case CONNECTION_CLOSING: return true;
+  case CONNECTION_HTTP: return true;
+  case CONNECTION_CLOSING: return conn->unread.length == 0;
   case CONNECTION_ENDING: return !conn->peer_ended;
   case CONNECTION_RAW:
   case CONNECTION_OPEN: return !conn->paused && conn->unread.length == 0;
@@ -120,7 +120,7 @@ static void free_connection(struct connection *conn) {
   if (conn->endpoint) endpoint_drop(conn->endpoint);
   mem_free(conn);
   server->count--;
-  if (server->count == 0 && server->draining) server->drained(server->owner);
+  if (server->count == 0) server_end_drain(server);
 }
 
 /* The one place where a connection is freed. */

@@ -105,15 +105,21 @@ static struct payload *as_payload(struct buffer *bytes, bool is_whole) {
   return payload;
 }
 
+static bool write_body(const struct connection *conn, struct buffer *answer,
+                       int status, struct slice body) {
+  if (!http_status_has_body(status)) return http_response_end_empty(answer);
+  size_t shown = conn->is_head_request ? 0 : body.length;
+  return http_response_end(answer, body.length) &&
+         buffer_append(answer, body.at, shown);
+}
+
 void connection_answer(struct connection *conn, int status,
                        struct slice headers, struct slice body) {
   struct buffer answer = {0};
   if (conn->state != CONNECTION_DECIDING) return;
-  size_t shown = conn->is_head_request ? 0 : body.length;
   bool is_whole = http_response_start(&answer, status) &&
                   buffer_append(&answer, headers.at, headers.length) &&
-                  http_response_end(&answer, body.length) &&
-                  buffer_append(&answer, body.at, shown);
+                  write_body(conn, &answer, status, body);
   output_add(conn, as_payload(&answer, is_whole));
   connection_end(conn);
 }

@@ -32,6 +32,11 @@ void connection_timed_out(struct connection *conn);
 void connection_keep_unread(struct connection *conn, const uint8_t *bytes,
                             size_t length);
 
+/* ---- server.c */
+
+/* The wait of server_drain is over. */
+void server_end_drain(struct server *server);
+
 /* ---- http.c */
 
 void http_receive(struct connection *conn, uint8_t *bytes, size_t length);

@@ -7,7 +7,8 @@
 enum {
   HIGH_WATER = 64 * 1024, /* over it, the peer is not read */
   LOW_WATER = 16 * 1024,  /* under it, it is read again, and `drain` is told */
-  EARLY_FLUSH_FRAMES = 1024
+  EARLY_FLUSH_FRAMES = 1024,
+  WRITE_MOST = 256 * 1024, /* in one request to the transport */
 };
 
 /* Waiting for the end of the turn saves system calls only while the queue is
@@ -72,11 +73,26 @@ enum send_result connection_send(struct connection *conn,
   return SEND_DROPPED;
 }
 
+/* As many of the pieces as WRITE_MOST allows: a peer that takes them slowly is
+ * seen to take something. */
+static size_t cut(struct slice *pieces, size_t count) {
+  size_t left = WRITE_MOST;
+  for (size_t i = 0; i < count; i++) {
+    if (pieces[i].length >= left) {
+      pieces[i].length = left;
+      return i + 1;
+    }
+    left -= pieces[i].length;
+  }
+  return count;
+}
+
 /* The kernel refused the rest: the transport keeps the front of the queue until
  * it is out, and the queue keeps its bytes in place. */
 static void write_rest(struct connection *conn) {
   struct slice pieces[SEND_PIECES_MAX];
   size_t count = send_queue_pieces(&conn->queue, NULL, pieces);
+  count = cut(pieces, count);
   int error = conn->transport->ops->write(conn->transport, pieces, count);
   if (error) {
     connection_lose(conn, CLOSE_ABNORMAL);
@@ -125,7 +141,10 @@ void output_written(struct connection *conn, int error) {
   if (conn->late_pong) {
     struct payload *pong = conn->late_pong;
     conn->late_pong = NULL;
-    output_add(conn, pong);
+    if (conn->state == CONNECTION_OPEN)
+      output_add(conn, pong);
+    else
+      payload_drop(pong);
   }
   output_flush(conn);
   server_mark(conn->server, conn);

@@ -27,6 +27,7 @@ static struct send_block *add_block(struct send_queue *queue) {
 }
 
 bool send_queue_add(struct send_queue *queue, struct payload *payload) {
+  if (payload_length(payload) == 0) return true;
   struct send_block *block = queue->last;
   if (!block || block->to == BLOCK_FRAMES) block = add_block(queue);
   if (!block) return false;

@@ -6,11 +6,20 @@
 
 #include <errno.h>
 
+/* Once for each server_drain. */
+void server_end_drain(struct server *server) {
+  void (*drained)(void *owner) = server->drained;
+  if (!drained) return;
+  server->drained = NULL;
+  wheel_stop(&server->wheel, &server->drain_timer);
+  drained(server->owner);
+}
+
 /* An entry is a connection's, or the server's own while it drains. */
 static void expired(struct wheel *wheel, struct wheel_entry *entry) {
   struct server *server = LIST_OWNER(wheel, struct server, wheel);
   if (entry == &server->drain_timer) {
-    server->drained(server->owner);
+    server_end_drain(server);
     return;
   }
   connection_timed_out(LIST_OWNER(entry, struct connection, timer));
@@ -88,7 +97,7 @@ void server_drain(struct server *server, void (*drained)(void *owner),
   server->drained = drained;
   server->owner = owner;
   if (is_second || server->count == 0) {
-    drained(owner);
+    server_end_drain(server);
     return;
   }
   wheel_start(&server->wheel, &server->drain_timer, server->drain_timeout);

@@ -173,5 +173,8 @@ void websocket_receive(struct connection *conn, uint8_t *bytes, size_t length) {
     handle(conn, pull.result, &pull.event);
   }
   conn->server->pull = NULL;
+  if (!pull.is_taken && conn->state == CONNECTION_OPEN) {
+    handle(conn, pull.result, &pull.event);
+  }
   keep_rest(conn);
 }
