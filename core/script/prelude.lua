@@ -62,16 +62,24 @@ local function index_of(methods, get_field)
   end
 end
 
--- Each level of coroutines in coroutines takes a piece of the C stack, and Lua
--- does not count them: without a bound, recursion through them is a crash.
+-- Lua code that comes back to Lua through C (a coroutine in a coroutine, a
+-- function that string.gsub calls) takes a piece of the C stack at each level,
+-- and LuaJIT does not count them: without a bound, such recursion is a crash.
 local MOST_NESTED = 190
-local resume, create = coroutine.resume, coroutine.create
 local nested = 0
 
 local function leave(...)
   nested = nested - 1
   return ...
 end
+
+local function leave_or_raise(ok, ...)
+  nested = nested - 1
+  if ok then return ... end
+  error((...), 0)
+end
+
+local resume, create, gsub = coroutine.resume, coroutine.create, string.gsub
 
 local function bounded_resume(co, ...)
   if nested >= MOST_NESTED then return false, "coroutines are nested too deeply" end
@@ -89,6 +97,17 @@ coroutine.resume = bounded_resume
 function coroutine.wrap(f)
   local co = create(f)
   return function(...) return return_or_raise(bounded_resume(co, ...)) end
+end
+
+-- Only a function (or a table with a metatable) as the replacement runs Lua.
+function string.gsub(text, pattern, replacement, most)
+  local kind = type(replacement)
+  if kind ~= "function" and kind ~= "table" then
+    return gsub(text, pattern, replacement, most)
+  end
+  if nested >= MOST_NESTED then error("string.gsub is nested too deeply", 2) end
+  nested = nested + 1
+  return leave_or_raise(pcall(gsub, text, pattern, replacement, most))
 end
 
 -- The loop is the server's, and luv knows only the handles that it made: what

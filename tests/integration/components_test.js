@@ -951,3 +951,27 @@ test('layers by hand: IoServer, HttpServer, WsServer; a plain component on HttpS
   assert.strictEqual((await plain.answer()).body, '/page');
   await plain.expectEnd();
 });
+
+// Found by running them one after the other: one alone was an error, the next
+// one killed the process.
+test('recursion through gsub and through coroutines is an error, in any order', async (t) => {
+  const server = await t.server(appWith(`
+    local through_gsub, through_wrap, through_resume
+    function through_gsub() return (string.gsub("a", "a", through_gsub)) end
+    function through_wrap() return coroutine.wrap(through_wrap)() end
+    function through_resume()
+      return assert(coroutine.resume(coroutine.create(through_resume)))
+    end
+    local kinds = { gsub = through_gsub, wrap = through_wrap, resume = through_resume }
+    function C:onMessage(conn, kind)
+      local ok, err = pcall(kinds[kind])
+      collectgarbage()
+      conn:send(tostring(ok) .. " " .. tostring(err))
+    end`));
+  const client = await t.open(server);
+  for (const kind of ['gsub', 'wrap', 'gsub', 'resume', 'wrap', 'gsub', 'gsub', 'wrap']) {
+    await client.text(kind);
+    const { payload } = await client.nextFrame();
+    assert.match(payload.toString(), /^false .*(nested too deeply|overflow)/, kind);
+  }
+});
