@@ -28,13 +28,14 @@ local core = {}
 ---  so (RFC 6455 7.4.1)
 ---@field maxBufferedAmount integer? bytes that may be queued already when send is
 ---  called, 1 MiB when not given
----@field overflow "close"|"drop"|nil above maxBufferedAmount: close with 1013, which is
----  the default, or leave the message out
----@field keepAlive number? seconds without a byte from the peer before it is pinged
----  (RFC 6455 5.5.2), 30 when not given, 0 for never; without an answer in as long
----  again the connection is lost, 1006
+---@field overflow "close"|"drop"|nil above maxBufferedAmount: close with 1013 (a raw
+---  connection is lost, 1006), which is the default, or leave the message out
+---@field keepAlive number? seconds without a byte from the peer, or up to a tenth less,
+---  before it is pinged (RFC 6455 5.5.2), 30 when not given, 0 for never; without a byte
+---  in as long again the connection is lost, 1006. One that the app has paused is pinged,
+---  and not lost for its silence
 ---@field closeTimeout number? seconds for the peer to answer a close frame
----  (RFC 6455 7.1.1), 5 when not given
+---  (RFC 6455 7.1.1), 5 when not given; then TCP is dropped, 1006
 
 ---A component with its limits, for listen and for what `handle` returns. Its events
 ---are looked up when they happen. Raises when the component is neither a table nor
@@ -60,7 +61,8 @@ function core.endpoint(component, options) end
 ---  Headers are a table from name to a string or a list of strings; one with a line
 ---  break in it is refused. An error in it is logged and answered with 500.
 ---@field headerTimeout number? seconds for a whole head, 10 when not given; then 408
----@field maxHeaderSize integer? bytes of a head, 16 KiB when not given; then 431
+---@field maxHeaderSize integer? bytes of a head, 16 KiB when not given, 256 at least; then
+---  431, or 414 when the request line alone is larger
 
 ---Listens. Raises when the table makes no sense.
 ---@param listener ratchet.core.Listener
@@ -88,7 +90,8 @@ function core.log(level, message) end
 ---@param url string
 function core.announce(url) end
 
----A ticket for one wait.
+---A ticket for one wait. This, wait and wake are what ratchet's own functions that
+---wait will be built on; they are not for apps.
 ---@return ratchet.Ticket
 function core.ticket() end
 
@@ -113,10 +116,11 @@ function core.wake(ticket, ...) end
 ---@field resourceId integer unique in the process, never used again
 ---@field remoteAddress string? the client's address; nil once the connection is gone
 ---@field remotePort integer? nil once the connection is gone
----@field httpRequest ratchet.http.Request? what it began with; nil on raw TCP
+---@field httpRequest ratchet.http.Request? what it began with, always the same value;
+---  nil on a listener of raw TCP
 ---@field protocol string the sub-protocol that was agreed on (RFC 6455 1.9), "" for none
 ---@field extensions string the extensions that were agreed on (RFC 6455 9), "" for none
----@field readyState integer 0 connecting, 1 open, 2 closing, 3 closed
+---@field readyState integer 1 open, 2 closing, 3 closed
 ---@field bufferedAmount integer bytes that are queued and not yet taken by the system
 ---@field secure boolean does it run over TLS?
 ---@field [string] any
@@ -155,12 +159,12 @@ function Connection:pong(data) end
 ---@return ratchet.Connection self
 function Connection:close(code, reason) end
 
----Drops the connection at once; the peer sees 1006 (RFC 6455 7.1.5), and what was
----queued is lost.
+---Drops the connection at once; the peer and onClose see 1006 (RFC 6455 7.1.5), and
+---what was queued is lost.
 ---@return ratchet.Connection self
 function Connection:terminate() end
 
----Stops reading: no messages come until resume.
+---Stops reading: no messages come until resume, and the peer's close is not noticed.
 ---@return ratchet.Connection self
 function Connection:pause() end
 
@@ -168,7 +172,8 @@ function Connection:pause() end
 ---@return ratchet.Connection self
 function Connection:resume() end
 
----A named set of connections. A connection that closes leaves all its topics.
+---A named set of connections. A connection that closes leaves all its topics, before
+---onClose.
 ---@class ratchet.Topic: userdata
 ---@field name string
 local Topic = {}
