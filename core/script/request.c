@@ -50,6 +50,7 @@ void request_push(struct script *script, lua_State *L, struct connection *conn,
   lua_setfield(L, -2, "version");
   set_raw_headers(L, head);
   set_peer(L, conn);
+  script_set_text(L, "body", connection_body(conn));
   set_upgrade(L, head);
   if (script->request_metatable == LUA_NOREF) return;
   script_push_held(script, L, script->request_metatable);
