@@ -1,4 +1,4 @@
--- Settings of luacheck: `luacheck lua spec apps`.
+-- Settings of luacheck: `luacheck core lua spec apps`.
 
 std = "luajit"
 max_line_length = 100

@@ -251,6 +251,8 @@ static int run_on_large_stack(struct program *program) {
 
 int main(int argc, char **argv) {
   static struct program program;
+  /* What an app prints is seen at once, also through a pipe. */
+  setvbuf(stdout, NULL, _IOLBF, 0);
   int status = read_command_line(&program, argc, argv);
   if (status >= 0) return status;
   return run_on_large_stack(&program);

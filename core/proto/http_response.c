@@ -72,12 +72,17 @@ bool http_header_is_safe(struct slice name, struct slice value) {
   return true;
 }
 
+/* Made once a second. */
 static bool add_date(struct buffer *to) {
-  char text[48];
+  static char text[48];
+  static time_t made;
   time_t now = time(NULL);
-  struct tm utc;
-  gmtime_r(&now, &utc);
-  strftime(text, sizeof text, "Date: %a, %d %b %Y %H:%M:%S GMT\r\n", &utc);
+  if (now != made) {
+    struct tm utc;
+    gmtime_r(&now, &utc);
+    strftime(text, sizeof text, "Date: %a, %d %b %Y %H:%M:%S GMT\r\n", &utc);
+    made = now;
+  }
   return buffer_append_text(to, text);
 }
 
@@ -96,15 +101,18 @@ bool http_response_header(struct buffer *to, struct slice name,
          buffer_append(to, "\r\n", 2);
 }
 
-bool http_response_end(struct buffer *to, size_t content_length) {
-  char line[80];
-  snprintf(line, sizeof line,
-           "Content-Length: %zu\r\nConnection: close\r\n\r\n", content_length);
-  return buffer_append_text(to, line);
+bool http_response_end_empty(struct buffer *to, struct slice connection) {
+  bool is_whole = connection.length == 0 ||
+                  http_response_header(to, SLICE("Connection"), connection);
+  return is_whole && buffer_append(to, "\r\n", 2);
 }
 
-bool http_response_end_empty(struct buffer *to) {
-  return buffer_append_text(to, "Connection: close\r\n\r\n");
+bool http_response_end(struct buffer *to, size_t content_length,
+                       struct slice connection) {
+  char line[48];
+  snprintf(line, sizeof line, "Content-Length: %zu\r\n", content_length);
+  return buffer_append_text(to, line) &&
+         http_response_end_empty(to, connection);
 }
 
 bool http_status_has_body(int status) {

@@ -21,10 +21,11 @@ bool http_header_is_safe(struct slice name, struct slice value);
 bool http_response_start(struct buffer *to, int status);
 bool http_response_header(struct buffer *to, struct slice name,
                           struct slice value);
-/* Content-Length, Connection: close, and the blank line. */
-bool http_response_end(struct buffer *to, size_t content_length);
+/* Content-Length, Connection (unless it is empty), and the blank line. */
+bool http_response_end(struct buffer *to, size_t content_length,
+                       struct slice connection);
 /* The same for an answer that has no body by its status. */
-bool http_response_end_empty(struct buffer *to);
+bool http_response_end_empty(struct buffer *to, struct slice connection);
 /* Has an answer with that status a body at all (RFC 9110 6.4.1, 8.6)? */
 bool http_status_has_body(int status);
 

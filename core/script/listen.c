@@ -107,6 +107,12 @@ static size_t max_header_size(lua_State *L) {
   return (size_t)size;
 }
 
+static size_t max_body_size(lua_State *L) {
+  int size = integer_field(L, "maxBodySize", SERVICE_MAX_BODY_SIZE);
+  if (size < 0) luaL_error(L, "maxBodySize must be 0 bytes or more");
+  return (size_t)size;
+}
+
 static void read_served(lua_State *L, struct script *script,
                         struct script_service *service) {
   lua_getfield(L, 1, "endpoint");
@@ -161,12 +167,14 @@ int script_listen(lua_State *L) {
   luaL_checktype(L, 1, LUA_TTABLE);
   uint32_t timeout = header_timeout(L);
   size_t header_size = max_header_size(L);
+  size_t body_size = max_body_size(L);
   struct script_service *service = mem_alloc_zeroed(1, sizeof *service);
   if (!service) return luaL_error(L, "out of memory");
   service->base.request = on_request;
   service->base.refused = on_refused;
   service->base.header_timeout = timeout;
   service->base.max_header_size = header_size;
+  service->base.max_body_size = body_size;
   service->script = script;
   service->handle = LUA_NOREF;
   /* From here on the script owns it, whatever is raised below. */

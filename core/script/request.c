@@ -50,6 +50,7 @@ void request_push(struct script *script, lua_State *L, struct connection *conn,
   lua_setfield(L, -2, "version");
   set_raw_headers(L, head);
   set_peer(L, conn);
+  script_set_text(L, "body", connection_body(conn));
   set_upgrade(L, head);
   if (script->request_metatable == LUA_NOREF) return;
   script_push_held(script, L, script->request_metatable);
@@ -73,6 +74,18 @@ struct decision {
   struct buffer headers;
 };
 
+/* What says where an answer ends, and what is agreed on in a 101, is the core's
+ * to write: two of them could be read in two ways. */
+static bool is_own_header(struct slice name) {
+  static const char *const own[] = {"Content-Length", "Transfer-Encoding",
+                                    "Date", "Sec-WebSocket-Accept",
+                                    "Sec-WebSocket-Extensions"};
+  for (size_t i = 0; i < sizeof own / sizeof *own; i++) {
+    if (slice_equals_nocase(name, slice_of(own[i]))) return true;
+  }
+  return false;
+}
+
 static void add_header(lua_State *L, struct buffer *lines, int name,
                        int value) {
   struct slice parts[2];
@@ -83,6 +96,10 @@ static void add_header(lua_State *L, struct buffer *lines, int name,
   }
   if (!http_header_is_safe(parts[0], parts[1])) {
     luaL_error(L, "header \"%s\" has characters that no header may have",
+               lua_tostring(L, name));
+  }
+  if (is_own_header(parts[0])) {
+    luaL_error(L, "header \"%s\" is the server's own and cannot be set",
                lua_tostring(L, name));
   }
   if (!http_response_header(lines, parts[0], parts[1])) {

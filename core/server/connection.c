@@ -19,7 +19,8 @@ enum { LINGER = 1000 };
 
 static bool is_read(const struct connection *conn) {
   switch (conn->state) {
-  case CONNECTION_HTTP: return true;
+  case CONNECTION_HTTP:
+  case CONNECTION_BODY: return !conn->paused;
   case CONNECTION_CLOSING: return conn->unread.length == 0;
   case CONNECTION_ENDING: return !conn->peer_ended;
   case CONNECTION_RAW:
@@ -51,6 +52,7 @@ void connection_set_timer(struct connection *conn, uint64_t delay) {
 /* Not at once when the input ends: its bytes may be in the hands of a handler
  * that is just closing the connection. */
 static void release_input(struct connection *conn) {
+  http_free_body(conn);
   if (conn->has_reader) reader_free(&conn->in.reader);
   conn->has_reader = false;
   buffer_free(&conn->unread);
@@ -142,6 +144,7 @@ void connection_keep_unread(struct connection *conn, const uint8_t *bytes,
 void connection_begin(struct connection *conn, struct endpoint *endpoint,
                       enum connection_state state) {
   conn->endpoint = endpoint_hold(endpoint);
+  http_free_body(conn);
   conn->state = (uint8_t)state;
   conn->is_raw = state == CONNECTION_RAW;
   conn->told_open = true;
@@ -174,7 +177,8 @@ static void raw_receive(struct connection *conn, const uint8_t *bytes,
 
 static void receive(struct connection *conn, uint8_t *bytes, size_t length) {
   switch (conn->state) {
-  case CONNECTION_HTTP: http_receive(conn, bytes, length); break;
+  case CONNECTION_HTTP:
+  case CONNECTION_BODY: http_receive(conn, bytes, length); break;
   case CONNECTION_DECIDING: connection_keep_unread(conn, bytes, length); break;
   case CONNECTION_RAW: raw_receive(conn, bytes, length); break;
   case CONNECTION_OPEN:
@@ -360,10 +364,10 @@ void connection_do_due(struct connection *conn) {
 }
 
 void connection_timed_out(struct connection *conn) {
-  static const struct refusal slow = {408, "the request head took too long"};
   connection_hold(conn);
   switch (conn->state) {
-  case CONNECTION_HTTP: http_refuse(conn, &slow); break;
+  case CONNECTION_HTTP:
+  case CONNECTION_BODY: http_timed_out(conn); break;
   case CONNECTION_OPEN: websocket_silent(conn); break;
   default: connection_lose(conn, CLOSE_ABNORMAL); break;
   }

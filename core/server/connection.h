@@ -10,10 +10,12 @@
  *                                                                      |
  *   transport closed, nobody holds it: freed  <----------------- CLOSED
  *
- * CLOSING: our close frame is queued, the peer's is awaited. ENDING: nothing
- * more is delivered; what is queued goes out, then FIN, then what the peer
- * still sends is thrown away for a moment (RFC 6455 7.1.1: closing at once
- * could destroy our last bytes with a reset). CLOSED: the transport is closing.
+ * A request with a body is in BODY before DECIDING; one whose answer keeps the
+ * connection goes back to HTTP. CLOSING: our close frame is queued, the peer's
+ * is awaited. ENDING: nothing more is delivered; what is queued goes out, then
+ * FIN, then what the peer still sends is thrown away for a moment (RFC
+ * 6455 7.1.1: closing at once could destroy our last bytes with a reset).
+ * CLOSED: the transport is closing.
  *
  * Closing is a state, freeing is an event: any function here may be called from
  * inside any event; the connection goes away only in connection_drop, when its
@@ -36,6 +38,7 @@
 enum connection_state {
   CONNECTION_RAW,
   CONNECTION_HTTP,
+  CONNECTION_BODY,
   CONNECTION_DECIDING,
   CONNECTION_OPEN,
   CONNECTION_CLOSING,
@@ -63,8 +66,9 @@ struct connection {
   uint64_t id;
   struct wheel_entry timer;
   union {
-    struct http_scan scan; /* HTTP */
-    struct reader reader;  /* OPEN, CLOSING */
+    struct http_scan scan;  /* HTTP */
+    struct http_body *body; /* BODY, DECIDING: has_body */
+    struct reader reader;   /* OPEN, CLOSING */
   } in;
   struct buffer unread; /* came, but not looked at yet; HTTP: the head so far */
   struct send_queue queue;
@@ -80,19 +84,23 @@ struct connection {
   uint16_t holds;
   uint16_t close_code; /* of the close event */
   uint8_t state;
-  uint8_t paused;           /* pause_reason bits */
-  bool told_open : 1;       /* `open` was told, `close` not yet */
-  bool close_due : 1;       /* `close` is to be told */
-  bool drain_due : 1;       /* `drain` is to be told */
-  bool pull_due : 1;        /* `unread` is to be looked at */
-  bool writing : 1;         /* the transport works on the front of the queue */
-  bool over_high : 1;       /* output was over its high-water mark */
-  bool pinged : 1;          /* a keep-alive ping is out */
-  bool peer_ended : 1;      /* FIN came */
-  bool shut_down : 1;       /* FIN went */
-  bool reading : 1;         /* the transport delivers */
-  bool has_reader : 1;      /* in.reader, not in.scan */
-  bool has_protocol : 1;    /* behind the head, up to a NUL */
+  uint8_t paused;        /* pause_reason bits */
+  bool told_open : 1;    /* `open` was told, `close` not yet */
+  bool close_due : 1;    /* `close` is to be told */
+  bool drain_due : 1;    /* `drain` is to be told */
+  bool pull_due : 1;     /* `unread` is to be looked at */
+  bool writing : 1;      /* the transport works on the front of the queue */
+  bool over_high : 1;    /* output was over its high-water mark */
+  bool pinged : 1;       /* a keep-alive ping is out */
+  bool peer_ended : 1;   /* FIN came */
+  bool shut_down : 1;    /* FIN went */
+  bool reading : 1;      /* the transport delivers */
+  bool has_reader : 1;   /* in.reader, not in.scan */
+  bool has_protocol : 1; /* behind the head, up to a NUL */
+  bool has_body : 1;     /* in.body */
+  bool is_kept : 1;      /* the answer does not end it */
+  bool has_answered : 1; /* a request before this one */
+  bool is_http_1_0 : 1;
   bool is_head_request : 1; /* HEAD: the answer has no body */
   bool is_raw : 1;          /* no WebSocket: bytes as they come */
   struct address peer;
@@ -115,7 +123,8 @@ void connection_drop(struct connection *conn);
 
 /* ---- decisions on a request (state DECIDING) */
 
-/* Answers and ends. `headers` are ready-made lines, each with its CR LF. */
+/* Answers, and ends it unless the client would go on. `headers` are ready-made
+ * lines, each with its CR LF. */
 void connection_answer(struct connection *conn, int status,
                        struct slice headers, struct slice body);
 /* Answers 101; then `open` is told. `protocol` may be empty. */
@@ -123,6 +132,9 @@ void connection_upgrade(struct connection *conn, struct endpoint *endpoint,
                         struct slice protocol, struct slice headers);
 /* Writes nothing: from here on the endpoint has the bytes; `open` is told. */
 void connection_hand_over(struct connection *conn, struct endpoint *endpoint);
+
+/* The content of the request's body. */
+struct slice connection_body(const struct connection *conn);
 
 /* The head of the request, parsed anew. False when there was none. */
 bool connection_head(const struct connection *conn, struct http_head *head);

@@ -73,9 +73,9 @@ static inline void endpoint_drop(struct endpoint *endpoint) {
  * its connections (it is freed after the server). */
 struct service {
   struct endpoint *raw; /* NULL: HTTP */
-  /* A request's head is complete. Answers at once or later, by exactly one of
-   * connection_answer, connection_upgrade, connection_hand_over. The head is
-   * valid during the call. */
+  /* A request is complete, its body too. Answers at once or later, by exactly
+   * one of connection_answer, connection_upgrade, connection_hand_over. The
+   * head is valid during the call. */
   void (*request)(struct service *service, struct connection *conn,
                   const struct http_head *head);
   /* A refusal was answered before anybody was asked: for the log. */
@@ -83,11 +83,14 @@ struct service {
                   const struct refusal *refusal);
   uint32_t header_timeout; /* ms */
   size_t max_header_size;  /* bytes */
+  size_t max_body_size;    /* bytes */
 };
 
 enum {
   SERVICE_HEADER_TIMEOUT = 10 * 1000,
   SERVICE_MAX_HEADER_SIZE = 16 * 1024,
+  SERVICE_MAX_BODY_SIZE = 1024 * 1024,
+  SERVICE_BODY_TIMEOUT = 60 * 1000, /* ms for a whole body */
 };
 
 #endif

@@ -1,9 +1,10 @@
 /*
- * A connection before its upgrade: the head of one request, and its answer.
+ * A connection before its upgrade, or without one: requests and their answers.
  */
 #include "base/mem.h"
 #include "internal.h"
 #include "proto/handshake.h"
+#include "proto/http_body.h"
 #include "proto/http_response.h"
 
 #define PLAIN_TEXT "Content-Type: text/plain; charset=utf-8\r\n"
@@ -25,9 +26,55 @@ bool connection_head(const struct connection *conn, struct http_head *head) {
          http_head_parse(head, conn->head, conn->head_length, &refusal);
 }
 
-/* The request goes to the service; what came behind its head is kept until the
- * decision, which may well be there when the call returns. */
-static void decide(struct connection *conn, const char *bytes, size_t length) {
+/* The request is whole: the service is asked, and may answer at once. */
+static void ask(struct connection *conn, const struct http_head *head) {
+  conn->state = CONNECTION_DECIDING;
+  connection_set_timer(conn, 0);
+  conn->service->request(conn->service, conn, head);
+}
+
+static const struct refusal too_large = {413,
+                                         "The body is larger than allowed."};
+
+/* RFC 9110 10.1.1: whoever waits to be told to go on is told so, unless the
+ * body is on its way already. */
+static bool may_begin_body(struct connection *conn,
+                           const struct http_head *head, bool has_come) {
+  static const struct refusal unknown = {417, "Expect is not 100-continue."};
+  static const char go_on[] = "HTTP/1.1 100 Continue\r\n\r\n";
+  struct slice expect = http_head_get(head, "Expect", 0);
+  if (!expect.at || head->minor == 0) return true;
+  if (!slice_equals_nocase(expect, SLICE("100-continue"))) {
+    http_refuse(conn, &unknown);
+    return false;
+  }
+  struct payload *payload = has_come ? NULL : payload_new(sizeof go_on - 1);
+  if (payload) memcpy(payload->head, go_on, sizeof go_on - 1);
+  if (!has_come) output_add(conn, payload);
+  return conn->state == CONNECTION_HTTP;
+}
+
+static void begin_body(struct connection *conn, const struct http_head *head,
+                       bool has_come) {
+  size_t limit = conn->service->max_body_size;
+  if (head->length > limit) {
+    http_refuse(conn, &too_large);
+    return;
+  }
+  if (!may_begin_body(conn, head, has_come)) return;
+  struct slice bytes = {conn->head, conn->head_length};
+  conn->in.body = http_body_new(bytes, limit);
+  if (!conn->in.body) {
+    connection_lose(conn, CLOSE_ABNORMAL);
+    return;
+  }
+  conn->has_body = true;
+  conn->state = CONNECTION_BODY;
+  connection_set_timer(conn, SERVICE_BODY_TIMEOUT);
+}
+
+static void receive_head(struct connection *conn, const char *bytes,
+                         size_t length, bool has_more) {
   struct http_head head;
   struct refusal refusal = {0};
   if (!keep_head(conn, bytes, length)) {
@@ -38,50 +85,116 @@ static void decide(struct connection *conn, const char *bytes, size_t length) {
     http_refuse(conn, &refusal);
     return;
   }
-  conn->state = CONNECTION_DECIDING;
+  bool is_upgrade = handshake_is_wanted(&head);
   conn->is_head_request = slice_equals(head.method, SLICE("HEAD"));
-  connection_set_timer(conn, 0);
-  connection_update_reading(conn);
-  conn->service->request(conn->service, conn, &head);
-}
-
-static void receive_whole(struct connection *conn, uint8_t *bytes,
-                          size_t length, size_t head_length) {
-  struct buffer unread = {0};
-  size_t rest = length - head_length;
-  if (!buffer_append(&unread, bytes + head_length, rest)) {
-    connection_lose(conn, CLOSE_ABNORMAL);
-    return;
+  conn->is_http_1_0 = head.minor == 0;
+  conn->is_kept = head.keep_alive && !is_upgrade;
+  if (http_head_has_body(&head) && !is_upgrade) {
+    begin_body(conn, &head, has_more);
+  } else {
+    ask(conn, &head);
   }
-  conn->unread = unread;
-  decide(conn, (const char *)bytes, head_length);
 }
 
-void http_receive(struct connection *conn, uint8_t *bytes, size_t length) {
+/* Returns how many of the bytes belong to the body. */
+static size_t receive_body(struct connection *conn, const char *bytes,
+                           size_t length) {
+  static const struct refusal malformed = {400, "The chunks are malformed."};
+  struct http_head head;
+  size_t used;
+  switch (http_body_feed(conn->in.body, bytes, length, &used)) {
+  case HTTP_BODY_UNFINISHED: break;
+  case HTTP_BODY_TOO_LARGE: http_refuse(conn, &too_large); break;
+  case HTTP_BODY_MALFORMED: http_refuse(conn, &malformed); break;
+  case HTTP_BODY_NO_MEMORY: connection_lose(conn, CLOSE_ABNORMAL); break;
+  case HTTP_BODY_WHOLE:
+    if (connection_head(conn, &head)) ask(conn, &head);
+    break;
+  }
+  return used;
+}
+
+/* The next head or piece of a body among the bytes; returns how many it took.
+ * 0: more of them is needed first. */
+static size_t receive_next(struct connection *conn, const char *bytes,
+                           size_t length) {
   struct refusal refusal = {0};
-  struct buffer gathered = conn->unread;
-  if (gathered.length > 0) {
-    if (!buffer_append(&conn->unread, bytes, length)) {
-      connection_lose(conn, CLOSE_ABNORMAL);
-      return;
-    }
-    gathered = conn->unread;
-    bytes = gathered.bytes;
-    length = gathered.length;
-  }
-  size_t head_length = http_scan(&conn->in.scan, (const char *)bytes, length,
+  if (conn->state == CONNECTION_BODY) return receive_body(conn, bytes, length);
+  size_t head_length = http_scan(&conn->in.scan, bytes, length,
                                  conn->service->max_header_size, &refusal);
   if (refusal.status) {
     http_refuse(conn, &refusal);
-  } else if (head_length > 0) {
-    conn->unread = (struct buffer){0};
-    receive_whole(conn, bytes, length, head_length);
-    buffer_free(&gathered);
-  } else if (gathered.length == 0) {
-    if (!buffer_append(&conn->unread, bytes, length)) {
-      connection_lose(conn, CLOSE_ABNORMAL);
-    }
+    return length;
   }
+  if (head_length > 0) {
+    receive_head(conn, bytes, head_length, head_length < length);
+  }
+  return head_length;
+}
+
+static bool is_receiving(const struct connection *conn) {
+  bool is_ours =
+      conn->state == CONNECTION_HTTP || conn->state == CONNECTION_BODY;
+  return is_ours && !conn->paused;
+}
+
+/* One request after the other, as long as each is answered at once; what is
+ * left waits in `unread`. */
+static void receive_all(struct connection *conn, const char *bytes,
+                        size_t length) {
+  size_t at = 0;
+  while (at < length && is_receiving(conn)) {
+    size_t used = receive_next(conn, bytes + at, length - at);
+    if (used == 0) break;
+    at += used;
+  }
+  if (at == length || conn->state >= CONNECTION_ENDING) return;
+  if (!buffer_append(&conn->unread, bytes + at, length - at)) {
+    connection_lose(conn, CLOSE_ABNORMAL);
+    return;
+  }
+  /* Upgraded meanwhile: they are frames, and their turn comes. */
+  conn->pull_due = conn->told_open;
+  if (conn->pull_due) server_mark(conn->server, conn);
+  connection_update_reading(conn);
+}
+
+void http_receive(struct connection *conn, uint8_t *bytes, size_t length) {
+  if (conn->unread.length == 0) {
+    receive_all(conn, (const char *)bytes, length);
+    return;
+  }
+  if (!buffer_append(&conn->unread, bytes, length)) {
+    connection_lose(conn, CLOSE_ABNORMAL);
+    return;
+  }
+  struct buffer gathered = conn->unread;
+  conn->unread = (struct buffer){0};
+  receive_all(conn, (const char *)gathered.bytes, gathered.length);
+  buffer_free(&gathered);
+}
+
+struct slice connection_body(const struct connection *conn) {
+  return conn->has_body ? http_body_content(conn->in.body) : SLICE("");
+}
+
+void http_free_body(struct connection *conn) {
+  if (conn->has_body) http_body_free(conn->in.body);
+  conn->has_body = false;
+}
+
+/* The next request of the same client (RFC 9112 9.3). */
+static void restart(struct connection *conn) {
+  http_free_body(conn);
+  mem_free(conn->head);
+  conn->head = NULL;
+  conn->head_length = 0;
+  conn->in.scan = (struct http_scan){0};
+  conn->state = CONNECTION_HTTP;
+  conn->has_answered = true;
+  connection_set_timer(conn, conn->service->header_timeout);
+  conn->pull_due = conn->unread.length > 0 && !conn->paused;
+  connection_update_reading(conn);
 }
 
 /* A refusal by the core itself: nobody has been asked yet. */
@@ -91,11 +204,23 @@ void http_refuse(struct connection *conn, const struct refusal *refusal) {
     conn->service->refused(conn->service, conn, refusal);
   }
   conn->state = CONNECTION_DECIDING;
+  conn->is_kept = false;
   connection_answer(conn, refusal->status,
                     refusal->status == 503
                         ? SLICE(PLAIN_TEXT "Retry-After: 5\r\n")
                         : SLICE(PLAIN_TEXT),
                     reason);
+}
+
+/* Between two requests a client may be silent: that is no fault of its. */
+void http_timed_out(struct connection *conn) {
+  static const struct refusal slow = {408, "The request took too long."};
+  bool is_between = conn->state == CONNECTION_HTTP && conn->has_answered &&
+                    conn->unread.length == 0;
+  if (is_between)
+    connection_end(conn);
+  else
+    http_refuse(conn, &slow);
 }
 
 static struct payload *as_payload(struct buffer *bytes, bool is_whole) {
@@ -107,9 +232,16 @@ static struct payload *as_payload(struct buffer *bytes, bool is_whole) {
 
 static bool write_body(const struct connection *conn, struct buffer *answer,
                        int status, struct slice body) {
-  if (!http_status_has_body(status)) return http_response_end_empty(answer);
+  struct slice connection = SLICE("");
+  if (!conn->is_kept)
+    connection = SLICE("close");
+  else if (conn->is_http_1_0)
+    connection = SLICE("keep-alive");
+  if (!http_status_has_body(status)) {
+    return http_response_end_empty(answer, connection);
+  }
   size_t shown = conn->is_head_request ? 0 : body.length;
-  return http_response_end(answer, body.length) &&
+  return http_response_end(answer, body.length, connection) &&
          buffer_append(answer, body.at, shown);
 }
 
@@ -117,11 +249,16 @@ void connection_answer(struct connection *conn, int status,
                        struct slice headers, struct slice body) {
   struct buffer answer = {0};
   if (conn->state != CONNECTION_DECIDING) return;
+  if (conn->server->draining) conn->is_kept = false;
   bool is_whole = http_response_start(&answer, status) &&
                   buffer_append(&answer, headers.at, headers.length) &&
                   write_body(conn, &answer, status, body);
   output_add(conn, as_payload(&answer, is_whole));
-  connection_end(conn);
+  if (conn->state != CONNECTION_DECIDING) return;
+  if (conn->is_kept)
+    restart(conn);
+  else
+    connection_end(conn);
 }
 
 static bool write_switch(struct buffer *answer, struct slice key,

@@ -41,6 +41,8 @@ void server_end_drain(struct server *server);
 
 void http_receive(struct connection *conn, uint8_t *bytes, size_t length);
 void http_refuse(struct connection *conn, const struct refusal *refusal);
+void http_timed_out(struct connection *conn);
+void http_free_body(struct connection *conn);
 
 /* ---- websocket.c */
 

@@ -83,11 +83,17 @@ void server_terminate(struct server *server) {
   }
 }
 
+/* A request that is not whole yet will not be served; an answer that is on its
+ * way still goes out. */
 static void say_goodbye(struct connection *conn) {
-  if (conn->state == CONNECTION_HTTP)
+  bool is_between = conn->state == CONNECTION_HTTP && conn->has_answered;
+  if (is_between)
+    connection_end(conn);
+  else if (conn->state <= CONNECTION_BODY && !conn->is_raw) {
     connection_terminate(conn);
-  else
+  } else {
     connection_close(conn, CLOSE_GOING_AWAY, SLICE("the server goes away"));
+  }
 }
 
 void server_drain(struct server *server, void (*drained)(void *owner),

@@ -22,7 +22,8 @@ local pattern = require "ratchet.http.pattern"
 ---@field routes ratchet.http.Router
 local App = class()
 
-local listener_options = { headerTimeout = "some_seconds", maxHeaderSize = "head_bytes" }
+local listener_options =
+  { headerTimeout = "some_seconds", maxHeaderSize = "head_bytes", maxBodySize = "bytes" }
 local app_options = options.join(options.limits, listener_options)
 local table_options = options.join(app_options,
   { host = "string", port = "port", address = "string" })
@@ -53,7 +54,7 @@ end
 ---@param address string? where to listen: "127.0.0.1" (this machine only) when not
 ---  given, "0.0.0.0" for everyone
 ---@param given table? limits for all routes (options.limits), headerTimeout in
----  seconds, maxHeaderSize in bytes
+---  seconds, maxHeaderSize and maxBodySize in bytes
 ---@return ratchet.App
 function App.new(http_host, port, address, given)
   if type(http_host) == "table" then http_host, port, address, given = from_table(http_host) end
@@ -244,6 +245,7 @@ function App:run()
     handle = function(request) return self.routes:handle(request) end,
     headerTimeout = self.options.headerTimeout,
     maxHeaderSize = self.options.maxHeaderSize,
+    maxBodySize = self.options.maxBodySize,
   })
   self.address, self.port = bound.address, bound.port
   announce(self, bound)

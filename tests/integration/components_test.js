@@ -787,7 +787,7 @@ test('who never reads is dropped: behind a close, and behind an answer', async (
   await server.note('close', 1006);
   const page = await t.raw(server);
   page.socket.pause();
-  await page.send('GET /large HTTP/1.1\r\nHost: localhost\r\n\r\n');
+  await page.send('GET /large HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n');
   await poll(() => server.descriptors() > server.descriptorsAtStart, 'it is there');
   await poll(() => server.descriptors() === server.descriptorsAtStart, 'it is dropped', 8000 * slow);
 });

@@ -202,7 +202,8 @@ struct stage *stage_open(void) {
   stage.service = (struct service){.request = on_request,
                                    .refused = on_refused,
                                    .header_timeout = SERVICE_HEADER_TIMEOUT,
-                                   .max_header_size = SERVICE_MAX_HEADER_SIZE};
+                                   .max_header_size = SERVICE_MAX_HEADER_SIZE,
+                                   .max_body_size = SERVICE_MAX_BODY_SIZE};
   return &stage;
 }
 

@@ -47,10 +47,21 @@ TEST(http_response_adds_headers_and_an_end) {
 
   CHECK(http_response_header(&buffer, SLICE("Allow"), SLICE("GET, HEAD")));
   CHECK(http_response_header(&buffer, SLICE("X-Empty"), SLICE("")));
-  CHECK(http_response_end(&buffer, 1234567890123));
+  CHECK(http_response_end(&buffer, 1234567890123, SLICE("close")));
   CHECK_TEXT(text_of(&buffer), "Allow: GET, HEAD\r\nX-Empty: \r\n"
                                "Content-Length: 1234567890123\r\n"
                                "Connection: close\r\n\r\n");
+  forget_text();
+}
+
+TEST(http_response_may_leave_connection_and_length_out) {
+  struct buffer buffer = {0};
+
+  CHECK(http_response_end(&buffer, 5, SLICE("")));
+  CHECK(http_response_end_empty(&buffer, SLICE("keep-alive")));
+  CHECK(http_response_end_empty(&buffer, SLICE("")));
+  CHECK_TEXT(text_of(&buffer), "Content-Length: 5\r\n\r\n"
+                               "Connection: keep-alive\r\n\r\n\r\n");
   forget_text();
 }
 
@@ -96,7 +107,7 @@ TEST(http_header_names_are_tokens) {
 static bool write_all(struct buffer *buffer) {
   return http_response_start(buffer, 500) &&
          http_response_header(buffer, SLICE("Allow"), SLICE("GET")) &&
-         http_response_end(buffer, 0);
+         http_response_end(buffer, 0, SLICE("close"));
 }
 
 TEST(http_response_says_when_there_is_no_memory) {

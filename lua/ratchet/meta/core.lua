@@ -55,7 +55,7 @@ function core.endpoint(component, options) end
 ---  coroutine for each request; returns one of
 ---    endpoint [, protocol [, headers]]   101 (RFC 6455 4.2.2), and the connection is
 ---                                        the component's
----    status [, body [, headers]]         that answer, and the end of the connection
+---    status [, body [, headers]]         that answer
 ---    "raw", endpoint                     no answer: the component gets
 ---                                        onOpen(conn, request), then raw bytes
 ---  Headers are a table from name to a string or a list of strings; one with a line
@@ -63,6 +63,7 @@ function core.endpoint(component, options) end
 ---@field headerTimeout number? seconds for a whole head, 10 when not given; then 408
 ---@field maxHeaderSize integer? bytes of a head, 16 KiB when not given, 256 at least; then
 ---  431, or 414 when the request line alone is larger
+---@field maxBodySize integer? bytes of a request's body, 1 MiB when not given; then 413
 
 ---Listens. Raises when the table makes no sense.
 ---@param listener ratchet.core.Listener
@@ -211,6 +212,7 @@ function Topic:broadcast(message, options) end
 ---@field target string as it was sent (RFC 9112 3.2)
 ---@field version "1.0"|"1.1"
 ---@field rawHeaders string[] name, value, name, value, ... as they were sent
+---@field body string the content, whole; "" without one (RFC 9110 6.4)
 ---@field remoteAddress string
 ---@field remotePort integer
 ---@field secure boolean did it come over TLS?
