@@ -41,12 +41,14 @@ static void start_handles(struct loop *loop) {
   uv_timer_init(&loop->uv, &loop->alarm);
   uv_prepare_init(&loop->uv, &loop->before_poll);
   uv_check_init(&loop->uv, &loop->after_poll);
+  uv_idle_init(&loop->uv, &loop->awake);
   loop->alarm.data = loop->before_poll.data = loop->after_poll.data = loop;
   uv_prepare_start(&loop->before_poll, on_before_poll);
   uv_check_start(&loop->after_poll, on_after_poll);
   uv_unref((uv_handle_t *)&loop->alarm);
   uv_unref((uv_handle_t *)&loop->before_poll);
   uv_unref((uv_handle_t *)&loop->after_poll);
+  uv_unref((uv_handle_t *)&loop->awake);
 }
 
 int loop_init(struct loop *loop) {
@@ -66,6 +68,17 @@ int loop_init(struct loop *loop) {
 
 void loop_run(struct loop *loop) {
   uv_run(&loop->uv, UV_RUN_DEFAULT);
+}
+
+static void on_idle(uv_idle_t *handle) {
+  (void)handle; /* that it is active is all */
+}
+
+void loop_stay_awake(struct loop *loop, bool awake) {
+  if (awake)
+    uv_idle_start(&loop->awake, on_idle);
+  else
+    uv_idle_stop(&loop->awake);
 }
 
 void loop_turn(struct loop *loop) {

@@ -28,6 +28,7 @@ struct loop {
   uv_timer_t alarm;
   uv_prepare_t before_poll;
   uv_check_t after_poll;
+  uv_idle_t awake;
 };
 
 /* Gives libuv the allocator of mem; call before any other use of libuv.
@@ -36,6 +37,8 @@ int loop_init(struct loop *loop);
 /* Until loop_stop, or until nothing is left to wait for. */
 void loop_run(struct loop *loop);
 void loop_stop(struct loop *loop);
+/* Shall the next turn begin without waiting for anything? */
+void loop_stay_awake(struct loop *loop, bool awake);
 /* One turn, without waiting for anything. */
 void loop_turn(struct loop *loop);
 /* Runs until nothing is left to do, for that many milliseconds at most; false

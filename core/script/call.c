@@ -36,15 +36,24 @@ int script_resume(struct script *script, lua_State *co, int arguments) {
   return status;
 }
 
+static int describe(lua_State *L);
+
 static int add_traceback(lua_State *L) {
   script_push_traceback(L, L);
   return 1;
 }
 
+void script_prepare_calls(struct script *script, lua_State *L) {
+  lua_pushcfunction(L, describe);
+  script->describe = luaL_ref(L, LUA_REGISTRYINDEX);
+  lua_pushcfunction(L, add_traceback);
+  script->add_traceback = luaL_ref(L, LUA_REGISTRYINDEX);
+}
+
 int script_call_luv(lua_State *L, int arguments, int results, int flags) {
   (void)flags;
   int function = lua_gettop(L) - arguments;
-  lua_pushcfunction(L, add_traceback);
+  lua_rawgeti(L, LUA_REGISTRYINDEX, script_of(L)->add_traceback);
   lua_insert(L, function);
   int status = lua_pcall(L, arguments, results, function);
   if (status == 0) {
@@ -80,11 +89,6 @@ static int describe(lua_State *L) {
   text = lua_tolstring(L, -1, &length);
   log_line(LOG_ERROR, (struct slice){text, length});
   return 0;
-}
-
-int script_prepare_describe(lua_State *L) {
-  lua_pushcfunction(L, describe);
-  return luaL_ref(L, LUA_REGISTRYINDEX);
 }
 
 /* Needs no memory before the protected call. */

@@ -16,6 +16,11 @@ static int new_coroutine(lua_State *L) {
   struct script *script = script_of(L);
   struct coroutine *co = lua_touserdata(L, 1);
   co->L = lua_newthread(L);
+  lua_rawgeti(L, LUA_REGISTRYINDEX, script->of_handlers);
+  lua_pushvalue(L, 2);
+  lua_pushboolean(L, 1);
+  lua_rawset(L, 3);
+  lua_pop(L, 1);
   co->held = script_hold(script, L);
   lua_rawgeti(L, LUA_REGISTRYINDEX, script->runners);
   for (int kind = 0; kind < EVENT_KINDS; kind++) {
@@ -120,8 +125,8 @@ static int load_prelude(lua_State *L) {
     return lua_error(L);
   }
   lua_pushcfunction(L, next_message);
-  lua_call(L, 1, 3);
-  return 3;
+  lua_call(L, 1, 4);
+  return 4;
 }
 
 void coroutine_set_up(struct script *script, lua_State *L) {
@@ -134,6 +139,7 @@ void coroutine_set_up(struct script *script, lua_State *L) {
   lua_pushcfunction(L, push_data);
   script->push_data = luaL_ref(L, LUA_REGISTRYINDEX);
   load_prelude(L);
+  script->of_handlers = luaL_ref(L, LUA_REGISTRYINDEX);
   script->guard_luv = luaL_ref(L, LUA_REGISTRYINDEX);
   script->index_of = luaL_ref(L, LUA_REGISTRYINDEX);
   script->runners = luaL_ref(L, LUA_REGISTRYINDEX);

@@ -2,6 +2,7 @@
  * event - one event of a connection as one run of user code, and what becomes
  * of it: it returned, it failed, or it waits (strand.c).
  */
+#include "base/log.h"
 #include "internal.h"
 
 static const char *const names[EVENT_KINDS] = {
@@ -92,6 +93,12 @@ void event_end(struct script *script, struct event *event) {
   script_release(script, event->value);
 }
 
+/* Did it yield by core.wait? That yields the ticket itself. */
+static bool has_ticket(struct script *script, lua_State *co) {
+  return script->wait_ticket && lua_gettop(co) > 0 &&
+         lua_touserdata(co, -1) == script->wait_ticket;
+}
+
 static void take_results(struct script *script, struct event *event,
                          lua_State *co) {
   if (event->kind == EVENT_REQUEST) {
@@ -104,7 +111,7 @@ static void take_results(struct script *script, struct event *event,
 
 void event_finish(struct script *script, struct event *event,
                   struct coroutine co, int status) {
-  if (status == LUA_YIELD && script->wait_ticket) {
+  if (status == LUA_YIELD && has_ticket(script, co.L)) {
     keep_request(script, event, true);
     strand_wait(script, event, co);
     return;
@@ -121,12 +128,32 @@ void event_finish(struct script *script, struct event *event,
 
 /* No memory for it. The connection cannot go on without an event. */
 static void skip_event(struct script *script, struct event *event) {
-  give_up(event->conn);
+  if (event->kind == EVENT_REQUEST)
+    request_failed(event->conn);
+  else
+    give_up(event->conn);
   event_end(script, event);
+}
+
+void event_abandon(struct script *script, struct event *event) {
+  log_printf(LOG_ERROR, "%s: waits for what nobody can bring about any more",
+             names[event->kind]);
+  skip_event(script, event);
+}
+
+/* Without memory for its onOpen, a connection has no object: nothing else is
+ * told of it. */
+static bool is_unknown(const struct event *event) {
+  bool makes_one = event->kind == EVENT_OPEN || event->kind == EVENT_REQUEST;
+  return !makes_one && event->conn->app_view == 0;
 }
 
 void event_run(struct script *script, struct event *event) {
   struct coroutine co;
+  if (is_unknown(event)) {
+    event_end(script, event);
+    return;
+  }
   bool is_ready =
       event->kind != EVENT_OPEN || connection_object_make(script, event->conn);
   if (!is_ready || !coroutine_take(script, &co)) {

@@ -39,10 +39,11 @@ struct script {
   struct loop *loop;
   struct server *server;
   struct script_options options;
-  int describe; /* call.c: how errors are shown, in the registry */
-  int held;     /* the table of what C keeps, in the registry */
+  int add_traceback; /* call.c, in the registry */
+  int describe;      /* call.c: how errors are shown, in the registry */
+  int held;          /* the table of what C keeps, in the registry */
   /* Of the prelude, in the registry. */
-  int runners, index_of, guard_luv;
+  int runners, index_of, guard_luv, of_handlers;
   int close_luv;          /* held: closes the app's luv handles, or LUA_NOREF */
   int push_data;          /* strand.c, in the registry */
   int last_text;          /* in the registry: last_sent.text */
@@ -84,8 +85,8 @@ void script_push_traceback(lua_State *L, lua_State *co);
 /* Writes the value at the top of `L` to the log as an error of `where`. */
 void script_log_error(lua_State *L, const char *where);
 
-/* Makes what script_log_error needs, while there is memory; its reference. */
-int script_prepare_describe(lua_State *L);
+/* Makes what the others need, while there is memory. May raise. */
+void script_prepare_calls(struct script *script, lua_State *L);
 
 /* ---- script.c */
 
@@ -167,6 +168,8 @@ void event_run(struct script *script, struct event *event);
 /* After a resume with that status: ends the event or lets it wait. */
 void event_finish(struct script *script, struct event *event,
                   struct coroutine co, int status);
+/* What it waits for cannot happen any more. */
+void event_abandon(struct script *script, struct event *event);
 /* It has been handled, well or not, or never will be. */
 void event_end(struct script *script, struct event *event);
 
@@ -195,9 +198,8 @@ void strand_wait(struct script *script, struct event *event,
 /* The wait is over: takes its results from the top of L. The handler goes on at
  * the end of this turn. */
 void strand_wake(struct strand *strand, lua_State *L, int arguments);
-/* Nobody can end the wait any more. */
+/* Nobody can end the wait any more: its handler is ended with an error. */
 void strand_lose_ticket(struct strand *strand);
-lua_State *strand_coroutine(struct strand *strand);
 void strand_run_ready(struct script *script);
 /* Ends every wait without an answer: the server is closing. */
 void strand_drop_all(struct script *script);

@@ -98,7 +98,7 @@ static uint32_t header_timeout(lua_State *L) {
   if (!(seconds > 0 && seconds <= 86400)) {
     luaL_error(L, "headerTimeout must be more than 0 seconds");
   }
-  return (uint32_t)(seconds * 1000);
+  return seconds < 0.001 ? 1 : (uint32_t)(seconds * 1000);
 }
 
 static size_t max_header_size(lua_State *L) {

@@ -81,7 +81,14 @@ end
 
 local resume, create, gsub = coroutine.resume, coroutine.create, string.gsub
 
+-- The coroutines that handlers run in. They are C's: one that the app resumed by
+-- itself would be used twice.
+local of_handlers = setmetatable({}, { __mode = "k" })
+
 local function bounded_resume(co, ...)
+  if of_handlers[co] then
+    return false, "the coroutine of a handler goes on by ratchet's own functions only"
+  end
   if nested >= MOST_NESTED then return false, "coroutines are nested too deeply" end
   nested = nested + 1
   return leave(resume(co, ...))
@@ -117,7 +124,10 @@ local function guard_luv(uv)
   local handles = setmetatable({}, { __mode = "k" })
 
   local function remember(handle, ...)
-    if type(handle) == "userdata" then handles[handle] = true end
+    -- Not all that luv makes are handles: threads and work queues are not.
+    if type(handle) == "userdata" and pcall(uv.is_closing, handle) then
+      handles[handle] = true
+    end
     return handle, ...
   end
 
@@ -147,4 +157,4 @@ local function guard_luv(uv)
   end
 end
 
-return runners, index_of, guard_luv
+return runners, index_of, guard_luv, of_handlers

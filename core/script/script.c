@@ -49,7 +49,7 @@ static int set_up(lua_State *L) {
   lua_pushlightuserdata(L, &script_key);
   lua_pushlightuserdata(L, script);
   lua_rawset(L, LUA_REGISTRYINDEX);
-  script->describe = script_prepare_describe(L);
+  script_prepare_calls(script, L);
   lua_newtable(L);
   script->held = luaL_ref(L, LUA_REGISTRYINDEX);
   lua_pushboolean(L, 0);

@@ -27,6 +27,7 @@ struct strand {
   struct coroutine co;
   int arguments; /* for its next resume */
   bool is_waiting;
+  bool is_lost;          /* nobody can end the wait any more */
   struct ticket *ticket; /* whose holder ends the wait; NULL: nobody can */
   struct list queue;
   size_t count, bytes;
@@ -46,11 +47,12 @@ static bool is_half_empty(const struct strand *strand) {
   return strand->count <= QUEUE_EVENTS / 2 && strand->bytes <= QUEUE_BYTES / 2;
 }
 
-static void queue_event(struct strand *strand, const struct event *event) {
+static void queue_event(struct strand *strand, struct event *event) {
   size_t size = sizeof(struct queued_event) + event->data.length;
   struct queued_event *queued = mem_alloc(size);
   if (!queued) {
     connection_terminate(event->conn);
+    event_end(strand->script, event);
     return;
   }
   queued->event = *event;
@@ -126,16 +128,28 @@ static void run_on(struct strand *strand) {
   struct connection *conn = strand->current.conn;
   struct event event = strand->current;
   strand->is_waiting = false;
+  if (strand->is_lost) {
+    strand->is_lost = false;
+    script_release(strand->script, strand->co.held);
+    event_abandon(strand->script, &event);
+    run_queue(strand, conn);
+    return;
+  }
   int status = script_resume(strand->script, strand->co.L, strand->arguments);
   event_finish(strand->script, &event, strand->co, status);
   run_queue(strand, conn);
 }
 
+/* Those that are ready now. What they wake goes on in the next turn: two that
+ * wake each other for ever must not keep everybody else from theirs. */
 void strand_run_ready(struct script *script) {
-  struct list *link;
-  while ((link = list_take_first(&script->ready))) {
+  struct list now, *link;
+  list_init(&now);
+  list_move_all(&now, &script->ready);
+  while ((link = list_take_first(&now))) {
     run_on(LIST_OWNER(link, struct strand, in_ready));
   }
+  loop_stay_awake(script->loop, !list_is_empty(&script->ready));
 }
 
 /* The handler is never resumed. Of what is queued behind it only onClose is
@@ -177,14 +191,15 @@ void strand_deliver(struct script *script, struct event *event) {
 void strand_wake(struct strand *strand, lua_State *L, int arguments) {
   strand->ticket = NULL;
   strand->arguments = arguments;
+  lua_pop(strand->co.L, 1); /* the ticket */
   lua_xmove(L, strand->co.L, arguments);
   list_append(&strand->script->ready, &strand->in_ready);
 }
 
+/* Called by the collector: what has to be done is done at the end of the turn.
+ */
 void strand_lose_ticket(struct strand *strand) {
   strand->ticket = NULL;
-}
-
-lua_State *strand_coroutine(struct strand *strand) {
-  return strand->co.L;
+  strand->is_lost = true;
+  list_append(&strand->script->ready, &strand->in_ready);
 }

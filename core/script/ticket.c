@@ -4,11 +4,15 @@
  */
 #include "internal.h"
 
+/* What a coroutine has room for at any time. */
+enum { MOST_VALUES = 16 };
+
 static const char ticket_name[] = "ratchet.Ticket";
 
 static int ticket_gc(lua_State *L) {
   struct ticket *ticket = lua_touserdata(L, 1);
   if (ticket->strand) strand_lose_ticket(ticket->strand);
+  ticket->strand = NULL;
   return 0;
 }
 
@@ -33,7 +37,8 @@ int ticket_wait(lua_State *L) {
                          "coroutine of its own");
   }
   script->wait_ticket = ticket;
-  return lua_yield(L, 0);
+  lua_settop(L, 1); /* yielded, so that it stays while it is waited for */
+  return lua_yield(L, 1);
 }
 
 /* wake(ticket, ...): the handler goes on at the end of this turn. False when
@@ -46,7 +51,9 @@ int ticket_wake(lua_State *L) {
     return 1;
   }
   int arguments = lua_gettop(L) - 1;
-  luaL_checkstack(strand_coroutine(strand), arguments, "too many values");
+  if (arguments > MOST_VALUES) {
+    return luaL_error(L, "wake passes %d values at most", MOST_VALUES);
+  }
   ticket->strand = NULL;
   strand_wake(strand, L, arguments);
   lua_pushboolean(L, 1);

@@ -8,7 +8,9 @@ static const char object_name[] = "ratchet.Topic";
 static char cache_key; /* the registry's table name -> object, weak */
 
 static struct topic *check_topic(lua_State *L) {
-  return *(struct topic **)luaL_checkudata(L, 1, object_name);
+  struct topic *topic = *(struct topic **)luaL_checkudata(L, 1, object_name);
+  if (!topic) luaL_error(L, "this topic has been collected");
+  return topic;
 }
 
 static int topic_add_member(lua_State *L) {

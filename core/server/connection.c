@@ -15,7 +15,10 @@ const struct limits limits_default = {
 };
 
 /* How long what the peer still sends is thrown away after our FIN. */
-enum { LINGER = 1000 };
+enum {
+  LINGER = 1000,
+  FAIR_SHARE = 128 * 1024, /* bytes read from one connection in a turn */
+};
 
 static bool is_read(const struct connection *conn) {
   switch (conn->state) {
@@ -82,13 +85,17 @@ void connection_heard(struct connection *conn) {
   conn->pinged = false;
 }
 
+void connection_wait_for_end(struct connection *conn) {
+  const struct limits *limits =
+      conn->endpoint ? &conn->endpoint->limits : &limits_default;
+  connection_set_timer(conn, limits->close_timeout);
+}
+
 void connection_end(struct connection *conn) {
   if (conn->state >= CONNECTION_ENDING) return;
   conn->state = CONNECTION_ENDING;
   connection_update_reading(conn);
-  uint32_t time = conn->endpoint ? conn->endpoint->limits.close_timeout
-                                 : limits_default.close_timeout;
-  connection_set_timer(conn, time);
+  connection_wait_for_end(conn);
   server_mark(conn->server, conn);
 }
 
@@ -187,11 +194,19 @@ static void receive(struct connection *conn, uint8_t *bytes, size_t length) {
   }
 }
 
+/* Who sends more than the others waits for its next turn. */
+static void share(struct connection *conn) {
+  if (conn->state >= CONNECTION_CLOSING) return;
+  connection_pause(conn, PAUSE_TURN);
+  server_mark(conn->server, conn);
+}
+
 static void on_read(void *owner, uint8_t *bytes, size_t length) {
   struct connection *conn = owner;
   connection_hold(conn);
   connection_heard(conn);
   receive(conn, bytes, length);
+  if (length >= FAIR_SHARE) share(conn);
   connection_drop(conn);
 }
 
@@ -354,6 +369,7 @@ static void finish_ending(struct connection *conn) {
 
 void connection_do_due(struct connection *conn) {
   connection_hold(conn);
+  connection_resume(conn, PAUSE_TURN);
   if (conn->pull_due) pull(conn);
   output_flush(conn);
   if (conn->state == CONNECTION_ENDING) finish_ending(conn);
@@ -367,7 +383,8 @@ void connection_timed_out(struct connection *conn) {
   connection_hold(conn);
   switch (conn->state) {
   case CONNECTION_HTTP:
-  case CONNECTION_BODY: http_timed_out(conn); break;
+  case CONNECTION_BODY:
+  case CONNECTION_DECIDING: http_timed_out(conn); break;
   case CONNECTION_OPEN: websocket_silent(conn); break;
   default: connection_lose(conn, CLOSE_ABNORMAL); break;
   }

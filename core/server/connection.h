@@ -51,6 +51,7 @@ enum pause_reason {
   PAUSE_ASKED = 1,  /* the app asked for it */
   PAUSE_OUTPUT = 2, /* the peer does not take what is sent */
   PAUSE_BUSY = 4,   /* its handler waits, and enough is queued behind it */
+  PAUSE_TURN = 8,   /* it has had its share of this turn */
 };
 
 /* Owned by the server's list while its transport lives, by holds besides; freed

@@ -90,7 +90,8 @@ enum {
   SERVICE_HEADER_TIMEOUT = 10 * 1000,
   SERVICE_MAX_HEADER_SIZE = 16 * 1024,
   SERVICE_MAX_BODY_SIZE = 1024 * 1024,
-  SERVICE_BODY_TIMEOUT = 60 * 1000, /* ms for a whole body */
+  SERVICE_BODY_TIMEOUT = 60 * 1000,   /* ms for a whole body */
+  SERVICE_DECIDE_TIMEOUT = 60 * 1000, /* ms for the app's answer */
 };
 
 #endif

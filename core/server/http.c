@@ -31,6 +31,8 @@ static void ask(struct connection *conn, const struct http_head *head) {
   conn->state = CONNECTION_DECIDING;
   connection_set_timer(conn, 0);
   conn->service->request(conn->service, conn, head);
+  if (conn->state != CONNECTION_DECIDING) return;
+  connection_set_timer(conn, SERVICE_DECIDE_TIMEOUT);
 }
 
 static const struct refusal too_large = {413,
@@ -200,6 +202,7 @@ static void restart(struct connection *conn) {
 /* A refusal by the core itself: nobody has been asked yet. */
 void http_refuse(struct connection *conn, const struct refusal *refusal) {
   struct slice reason = slice_of(refusal->reason);
+  if (conn->state > CONNECTION_DECIDING) return;
   if (conn->service->refused) {
     conn->service->refused(conn->service, conn, refusal);
   }
@@ -215,6 +218,11 @@ void http_refuse(struct connection *conn, const struct refusal *refusal) {
 /* Between two requests a client may be silent: that is no fault of its. */
 void http_timed_out(struct connection *conn) {
   static const struct refusal slow = {408, "The request took too long."};
+  static const struct refusal late = {503, "The app did not answer in time."};
+  if (conn->state == CONNECTION_DECIDING) {
+    http_refuse(conn, &late);
+    return;
+  }
   bool is_between = conn->state == CONNECTION_HTTP && conn->has_answered &&
                     conn->unread.length == 0;
   if (is_between)
@@ -294,7 +302,12 @@ void connection_upgrade(struct connection *conn, struct endpoint *endpoint,
                         struct slice protocol, struct slice headers) {
   struct http_head head;
   struct buffer answer = {0};
+  struct refusal refusal;
   if (conn->state != CONNECTION_DECIDING) return;
+  if (connection_head(conn, &head) && !handshake_check(&head, &refusal)) {
+    http_refuse(conn, &refusal);
+    return;
+  }
   bool is_whole =
       keep_protocol(conn, protocol) && connection_head(conn, &head) &&
       write_switch(&answer, http_head_get(&head, "Sec-WebSocket-Key", 0),

@@ -13,6 +13,8 @@
 void connection_set_timer(struct connection *conn, uint64_t delay);
 /* Reads or not, as state and pauses have it. */
 void connection_update_reading(struct connection *conn);
+/* Gives the peer close_timeout from now. */
+void connection_wait_for_end(struct connection *conn);
 /* From now on nothing is delivered: flush, FIN, close. */
 void connection_end(struct connection *conn);
 /* The peer is gone: closes the transport now. */

@@ -8,7 +8,7 @@ enum {
   HIGH_WATER = 64 * 1024, /* over it, the peer is not read */
   LOW_WATER = 16 * 1024,  /* under it, it is read again, and `drain` is told */
   EARLY_FLUSH_FRAMES = 1024,
-  WRITE_MOST = 256 * 1024, /* in one request to the transport */
+  WRITE_MOST = 32 * 1024, /* in one request to the transport */
 };
 
 /* Waiting for the end of the turn saves system calls only while the queue is
@@ -147,5 +147,9 @@ void output_written(struct connection *conn, int error) {
       payload_drop(pong);
   }
   output_flush(conn);
+  /* A peer that still takes what it was sent is not late. */
+  if (conn->state == CONNECTION_ENDING || conn->state == CONNECTION_CLOSING) {
+    connection_wait_for_end(conn);
+  }
   server_mark(conn->server, conn);
 }

@@ -40,11 +40,15 @@ int server_init(struct server *server, struct clock *clock) {
   return 0;
 }
 
+/* How many may be told so at a time; the descriptors for it are kept free. */
+enum { REFUSED_MOST = 32 };
+
 /* Raw TCP has no words for it. */
 static void refuse_full(struct server *server, struct service *service,
                         struct transport *transport) {
   static const struct refusal full = {503, "no more connections are served"};
-  if (service->raw) {
+  bool has_room = server->count < server->max_connections + REFUSED_MOST;
+  if (service->raw || !has_room) {
     transport->ops->close(transport);
     return;
   }

@@ -1,23 +1,15 @@
 #include "topic.h"
 
+#include "base/hash.h"
 #include "base/mem.h"
 #include "connection.h"
 
-/* FNV-1a: names are the app's own, and a bucket is a list. */
-static uint32_t hash_of(struct slice name) {
-  uint32_t hash = 2166136261u;
-  for (size_t i = 0; i < name.length; i++) {
-    hash = (hash ^ (unsigned char)name.at[i]) * 16777619u;
-  }
-  return hash;
-}
-
-static struct topic **bucket_of(struct topics *topics, uint32_t hash) {
+static struct topic **bucket_of(struct topics *topics, uint64_t hash) {
   return &topics->buckets[hash & (topics->bucket_count - 1)];
 }
 
 static struct topic *find(struct topics *topics, struct slice name,
-                          uint32_t hash) {
+                          uint64_t hash) {
   if (topics->bucket_count == 0) return NULL;
   struct topic *topic = *bucket_of(topics, hash);
   for (; topic; topic = topic->next) {
@@ -50,7 +42,7 @@ static bool grow(struct topics *topics) {
 }
 
 static struct topic *make(struct topics *topics, struct slice name,
-                          uint32_t hash) {
+                          uint64_t hash) {
   if (!grow(topics)) return NULL;
   struct topic *topic = mem_alloc(sizeof *topic + name.length);
   if (!topic) return NULL;
@@ -65,7 +57,7 @@ static struct topic *make(struct topics *topics, struct slice name,
 }
 
 struct topic *topic_get(struct topics *topics, struct slice name) {
-  uint32_t hash = hash_of(name);
+  uint64_t hash = hash_bytes(name);
   struct topic *topic = find(topics, name, hash);
   if (!topic) topic = make(topics, name, hash);
   if (topic) topic->references++;
@@ -85,13 +77,29 @@ void topic_drop(struct topic *topic) {
   if (--topic->references == 0) forget(topic);
 }
 
+/* Looks through both lists at once, so the shorter one decides. */
 static struct membership *membership_of(const struct topic *topic,
                                         const struct connection *conn) {
   struct membership *membership = conn->memberships;
-  while (membership && membership->topic != topic) {
+  for (size_t i = 0; membership && i < topic->count; i++) {
+    if (membership->topic == topic) return membership;
+    if (topic->members[i]->conn == conn) return topic->members[i];
     membership = membership->next;
   }
-  return membership;
+  return NULL;
+}
+
+static void link_membership(struct connection *conn,
+                            struct membership *membership) {
+  membership->next = conn->memberships;
+  membership->link = &conn->memberships;
+  if (membership->next) membership->next->link = &membership->next;
+  conn->memberships = membership;
+}
+
+static void unlink_membership(struct membership *membership) {
+  *membership->link = membership->next;
+  if (membership->next) membership->next->link = membership->link;
 }
 
 static bool reserve_member(struct topic *topic) {
@@ -113,10 +121,9 @@ bool topic_add(struct topic *topic, struct connection *conn) {
   *membership = (struct membership){
       .topic = topic,
       .conn = conn,
-      .next = conn->memberships,
       .place = topic->count,
   };
-  conn->memberships = membership;
+  link_membership(conn, membership);
   topic->members[topic->count++] = membership;
   if (conn->is_raw) topic->raw_count++;
   if (topic->count == 1) topic->references++;
@@ -126,6 +133,7 @@ bool topic_add(struct topic *topic, struct connection *conn) {
 /* The last member moves to the place that becomes free. */
 static void leave(struct membership *membership) {
   struct topic *topic = membership->topic;
+  unlink_membership(membership);
   struct membership *last = topic->members[--topic->count];
   topic->members[membership->place] = last;
   last->place = membership->place;
@@ -135,13 +143,9 @@ static void leave(struct membership *membership) {
 }
 
 bool topic_remove(struct topic *topic, struct connection *conn) {
-  struct membership **link = &conn->memberships;
-  while (*link && (*link)->topic != topic) link = &(*link)->next;
-  struct membership *membership = *link;
-  if (!membership) return false;
-  *link = membership->next;
-  leave(membership);
-  return true;
+  struct membership *membership = membership_of(topic, conn);
+  if (membership) leave(membership);
+  return membership != NULL;
 }
 
 bool topic_has(const struct topic *topic, const struct connection *conn) {
@@ -149,11 +153,7 @@ bool topic_has(const struct topic *topic, const struct connection *conn) {
 }
 
 void topics_leave(struct connection *conn) {
-  while (conn->memberships) {
-    struct membership *membership = conn->memberships;
-    conn->memberships = membership->next;
-    leave(membership);
-  }
+  while (conn->memberships) leave(conn->memberships);
 }
 
 size_t topic_broadcast(struct topic *topic, struct payload *frame,

@@ -2,8 +2,7 @@
  * topic - a named set of connections that one message reaches at once.
  *
  * Membership costs an entry in the topic's array and one in the connection's
- * list; joining, leaving and asking take time by the connection's own topics,
- * never by the topic's members.
+ * list; joining, leaving and asking take time by the shorter of the two.
  */
 #ifndef RATCHET_SERVER_TOPIC_H
 #define RATCHET_SERVER_TOPIC_H
@@ -21,8 +20,8 @@ struct connection;
 struct membership {
   struct topic *topic;
   struct connection *conn;
-  struct membership *next; /* the connection's next */
-  size_t place;            /* in the topic's members */
+  struct membership *next, **link; /* in the connection's list */
+  size_t place;                    /* in the topic's members */
 };
 
 /* Owned by its references: one of whoever looked it up, one for having
@@ -34,7 +33,7 @@ struct topic {
   size_t count, capacity;
   size_t raw_count; /* members that speak no WebSocket */
   uint32_t references;
-  uint32_t hash;
+  uint64_t hash;
   size_t name_length;
   char name[];
 };

@@ -132,7 +132,7 @@ TEST(connection_keeps_bytes_until_the_decision) {
   peer_send_bytes(peer, bytes, length - 20);
   stage_run(stage);
   peer_send_bytes(peer, bytes + length - 20, 20);
-  stage_wait(stage, 60000);
+  stage_wait(stage, SERVICE_DECIDE_TIMEOUT - 2000);
   check_both(stage, peer, "", "");
   connection_upgrade(undecided, &stage->endpoint, SLICE(""), SLICE(""));
   CHECK_TEXT(stage_events(stage), "open");
