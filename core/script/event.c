@@ -112,6 +112,7 @@ static void take_results(struct script *script, struct event *event,
 void event_finish(struct script *script, struct event *event,
                   struct coroutine co, int status) {
   if (status == LUA_YIELD && has_ticket(script, co.L)) {
+    lua_pop(co.L, 1); /* whoever may end the wait holds it, not the wait */
     keep_request(script, event, true);
     strand_wait(script, event, co);
     return;

@@ -191,7 +191,6 @@ void strand_deliver(struct script *script, struct event *event) {
 void strand_wake(struct strand *strand, lua_State *L, int arguments) {
   strand->ticket = NULL;
   strand->arguments = arguments;
-  lua_pop(strand->co.L, 1); /* the ticket */
   lua_xmove(L, strand->co.L, arguments);
   list_append(&strand->script->ready, &strand->in_ready);
 }

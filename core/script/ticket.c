@@ -37,7 +37,7 @@ int ticket_wait(lua_State *L) {
                          "coroutine of its own");
   }
   script->wait_ticket = ticket;
-  lua_settop(L, 1); /* yielded, so that it stays while it is waited for */
+  lua_settop(L, 1); /* yielded, so that it is there until the wait has begun */
   return lua_yield(L, 1);
 }
 

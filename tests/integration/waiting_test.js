@@ -537,3 +537,78 @@ test('luv talks to another server while handlers wait', async (t) => {
   await client.text(String(peer.address().port));
   await client.expectText('from the peer');
 });
+
+test('the coroutine of a handler cannot be resumed by the app', async (t) => {
+  const server = await t.server(appWith(`
+    local kept
+    function C:onMessage(conn, m)
+      if m == "keep" then kept = coroutine.running() end
+      if m == "resume" then
+        local ok, err = coroutine.resume(kept)
+        conn:send(tostring(ok) .. " " .. tostring(err))
+      end
+      if m == "later" then
+        local timer = uv.new_timer()
+        timer:start(1, 0, function()
+          timer:close()
+          conn:send(tostring(coroutine.resume(kept)))
+        end)
+      end
+      if m == "echo" then conn:send("echo") end
+    end`));
+  const client = await t.open(server);
+  await client.text('keep');
+  await client.text('resume');
+  await client.expectText("false the coroutine of a handler goes on by ratchet's own functions only");
+  await client.text('later');
+  await client.expectText('false');
+  await client.text('echo');
+  await client.expectText('echo');
+});
+
+test('a wait that nobody can end any more is an error', async (t) => {
+  const server = await t.server(appWith(`
+    function C:onMessage(conn, m)
+      if m == "wait" then note("waits") core.wait(core.ticket()) end -- nobody else has it
+      collectgarbage() collectgarbage()
+      conn:send("collected")
+    end
+    function C:onClose(conn, code) note("close", code) end`));
+  const lost = await t.open(server);
+  const other = await t.open(server);
+  await lost.text('wait');
+  await server.note('waits');
+  await other.text('collect');
+  await other.expectText('collected');
+  const { code } = await lost.closeFrame();
+  assert.strictEqual(code, 1011);
+  lost.close(1011);
+  await server.note('close', 1011);
+});
+
+test('handlers that wake each other for ever leave the others their turn', async (t) => {
+  const server = await t.server(appWith(`
+    local waiting, rounds, stopped = {}, 0, false
+    function C:onMessage(conn, m)
+      if m == "stop" then stopped = true conn:send("stopped") return end
+      local me, you = m, m == "a" and "b" or "a"
+      while not stopped do
+        rounds = rounds + 1
+        local ticket = core.ticket()
+        waiting[me] = ticket
+        if waiting[you] then
+          local other = waiting[you]
+          waiting[you] = nil
+          core.wake(other)
+        end
+        core.wait(ticket)
+      end
+      conn:send("ended")
+    end`));
+  const [a, b, c] = [await t.open(server), await t.open(server), await t.open(server)];
+  await a.text('a');
+  await b.text('b');
+  await c.text('stop');
+  await c.expectText('stopped');
+  await a.expectText('ended');
+});
