@@ -55,6 +55,12 @@ describe("Response", function()
     assert.are.same({ ["X-A"] = { "2", "3" } }, headers)
   end)
 
+  it("sets cookies", function()
+    local _, _, headers = Response():cookie("a", "1"):cookie("b", "2", { path = "/" }):unpack()
+    assert.are.same({ ["Set-Cookie"] = { "a=1", "b=2; Path=/" } }, headers)
+    assert.has_error(function() Response():cookie("a", "1; HttpOnly") end)
+  end)
+
   it("refuses header injection", function()
     for _, value in ipairs({ "a\r\nX: y", "a\nb", "a\rb", "a\0b" }) do
       assert.has_error(function() Response():header("X-A", value) end,

@@ -142,7 +142,8 @@ test('folders: index.html, and the slash', async (t) => {
 });
 
 test('nothing but the folder\'s own files', async (t) => {
-  const folder = site(t, { 'a.txt': 'a', 'docs/b.txt': 'b', '.env': 'SECRET', '.git/config': 'SECRET' });
+  const folder = site(t,
+    { 'a.txt': 'a', 'docs/b.txt': 'b', '.env': 'SECRET', '.git/config': 'SECRET' });
   t.write('secret.txt', 'SECRET');
   t.write('www-other/secret.txt', 'SECRET');
   fs.symlinkSync('../secret.txt', path.join(folder, 'out.txt'));

@@ -4,6 +4,7 @@
 --   return response:status(201):header("X-Kind", "new"):json({ id = 7 })
 
 local class = require "ratchet.class"
+local cookie = require "ratchet.http.cookie"
 local options = require "ratchet.options"
 local raise = require "ratchet.raise"
 
@@ -69,6 +70,16 @@ function Response:header(name, value)
   local existing = known_spelling(self.headers, name)
   if existing then self.headers[existing] = nil end
   self.headers[name] = value
+  return self
+end
+
+---Sets a cookie, beside others that are set.
+---@param name string
+---@param value string|number
+---@param given ratchet.http.CookieOptions?
+---@return ratchet.http.Response
+function Response:cookie(name, value, given)
+  cookie.add(self.headers, name, value, given)
   return self
 end
 
