@@ -44,9 +44,11 @@ app:post("/api/echo", function(request, response)
   if kind ~= "application/json" then
     return 415, { error = "send application/json" }
   end
-  local is_json, value = pcall(json.decode, request.body)
+  local is_json = pcall(function()
+    response:json({ you_sent = json.decode(request.body) })
+  end)
   if not is_json then return 400, { error = "that is no JSON" } end
-  return response:json({ you_sent = value })
+  return response
 end)
 
 -- Last, as it takes every path that is left.

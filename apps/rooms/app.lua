@@ -15,13 +15,20 @@ local LONGEST_NAME, LONGEST_TEXT = 30, 2000 -- bytes
 -- By name of the room: the set of connections in it, as conn to true.
 local Rooms = { people = {} }
 
--- Everything that is sent must be UTF-8, and a name comes out of a query, where any
--- byte can be.
+-- The characters of UTF-8 beyond ASCII, by their number of bytes.
+local CHARACTERS = {
+  "[\194-\223][\128-\191]",
+  "\224[\160-\191][\128-\191]", "\237[\128-\159][\128-\191]",
+  "[\225-\236\238\239][\128-\191][\128-\191]",
+  "\240[\144-\191][\128-\191][\128-\191]", "\244[\128-\143][\128-\191][\128-\191]",
+  "[\241-\243][\128-\191][\128-\191][\128-\191]",
+}
+
+-- What is sent must be UTF-8. A name comes out of a query, and a message may be a
+-- binary one: any byte can be in them.
 local function is_utf8(text)
-  local rest = text:gsub("[%z\1-\127]", " "):gsub("[\194-\223][\128-\191]", " ")
-    :gsub("[\224-\239][\128-\191][\128-\191]", " ")
-    :gsub("[\240-\244][\128-\191][\128-\191][\128-\191]", " ")
-  return not rest:find("[\128-\255]")
+  for _, character in ipairs(CHARACTERS) do text = text:gsub(character, " ") end
+  return not text:find("[\128-\255]")
 end
 
 local function is_label(text)
@@ -64,7 +71,7 @@ end
 
 function Rooms:onMessage(conn, message)
   local text = decode(message).text
-  if type(text) ~= "string" or not text:find("%S") then return end
+  if type(text) ~= "string" or not text:find("%S") or not is_utf8(text) then return end
   if #text > LONGEST_TEXT then return conn:close(1009, "2000 bytes at most") end
   self:tell(conn.room, { type = "say", name = conn.name, text = text })
 end

@@ -94,6 +94,8 @@ test('rooms: who is there, who comes and goes, and nothing of other rooms', asyn
     '{"text":null}', '['.repeat(2000)]) {
     await eve.text(nonsense);
   }
+  await eve.frame('binary', Buffer.from('{"text":"\xff\xed\xa0\x80"}', 'latin1'));
+  await eve.text('{"text":"\\ud800"}');
   await eve.text('{"text":"alone"}');
   await expectJson(eve, { type: 'say', name: 'eve', text: 'alone' });
   await eve.text(JSON.stringify({ text: 'x'.repeat(2001) }));
@@ -113,7 +115,9 @@ test('rooms: who does not come in; the page', async (t) => {
   };
   const refused = [
     ['/room/lobby', 400], ['/room/lobby?name=', 400], ['/room/lobby?name=%20', 400],
-    ['/room/lobby?name=%FF', 400], ['/room/lobby?name=a%0Ab', 400],
+    ['/room/lobby?name=%FF', 400], ['/room/lobby?name=%ED%A0%80', 400],
+    ['/room/lobby?name=%E0%80%80', 400], ['/room/lobby?name=%F4%90%80%80', 400],
+    ['/room/lobby?name=a%0Ab', 400],
     [`/room/lobby?name=${'a'.repeat(31)}`, 400], [`/room/${'a'.repeat(31)}?name=a`, 404],
     ['/room/%FF?name=a', 404], ['/room/?name=a', 404], ['/room/a/b?name=a', 404],
   ];
@@ -186,6 +190,8 @@ test('http_beside: health, JSON, files, a cookie', async (t) => {
     { you_sent: { a: [1, null] } });
   assert.strictEqual((await sent('{"a"')).status, 400);
   assert.strictEqual((await sent('')).status, 400);
+  assert.strictEqual((await sent('1e999')).status, 400);
+  assert.strictEqual((await sent('['.repeat(1000) + ']'.repeat(1000))).status, 400);
   assert.strictEqual((await sent('{}', 'text/plain')).status, 415);
   assert.strictEqual((await ask('GET', '/api/echo')).status, 404);
 
