@@ -2,7 +2,9 @@ local App = require "ratchet.app"
 local HttpServer = require "ratchet.http.http_server"
 local WsServer = require "ratchet.websocket.ws_server"
 local fake_core = require "support.fake_core"
+local fake_files = require "support.fake_files"
 local layers = require "support.layers"
+local lfs = require "lfs"
 
 local core
 
@@ -290,5 +292,55 @@ describe("App:run", function()
     assert.matches("^%S*app_spec%.lua:%d+: cannot listen on 127%.0%.0%.1:8080: "
       .. "address already in use; stop the program that has this port, "
       .. "or choose another with %-%-port$", message)
+  end)
+end)
+
+describe("App:static", function()
+  local app
+  before_each(function()
+    core = fake_core.install()
+    fake_files.install(core, { ["/spec/a.txt"] = "text", ["/spec/index.html"] = "home" })
+    app = App()
+  end)
+  after_each(function()
+    fake_files.remove()
+    fake_core.remove()
+  end)
+
+  local function status(target, method)
+    return (asked(app, target, nil, method))
+  end
+
+  it("answers below its prefix", function()
+    assert.are.equal(app, app:static("/s", "spec"))
+    assert.are.same({ 200, 200, 301, 404, 404, 405 }, {
+      status("/s/a.txt"), status("/s/a.txt", "HEAD"), status("/s"), status("/s/none"),
+      status("/a.txt"), status("/s/a.txt", "POST"),
+    })
+  end)
+
+  it("may have all paths, and leaves those of other routes", function()
+    app:get("/page", page)
+    app:post("/form", page)
+    app:static("/", "spec", "", { maxAge = 60 })
+    assert.are.equal("page", (select(2, asked(app, "/page"))))
+    assert.are.same({ 200, 200, 200 }, { status("/"), status("/a.txt"), status("/form", "POST") })
+  end)
+
+  it("is announced when there is an index", function()
+    app:static("/s", "spec"):run()
+    assert.are.same({}, core.announced)
+    local folder = os.tmpname()
+    os.remove(folder)
+    assert(lfs.mkdir(folder))
+    assert(io.open(folder .. "/index.html", "w")):close()
+    App():static("/c", folder):run()
+    os.remove(folder .. "/index.html")
+    os.remove(folder)
+    assert.are.same({ "http://localhost:8080/c/" }, core.announced)
+  end)
+
+  it("refuses what is no folder", function()
+    assert.has_error(function() app:static("/s", "spec/none") end)
   end)
 end)

@@ -8,7 +8,8 @@ describe("ratchet", function()
     for _, name in ipairs({ "App", "topic", "log", "server", "http", "websocket" }) do
       assert.is_not_nil(ratchet[name])
     end
-    for _, name in ipairs({ "HttpServer", "Router", "OriginCheck", "Request", "Response" }) do
+    for _, name in ipairs({ "HttpServer", "Router", "OriginCheck", "Request", "Response",
+      "Static" }) do
       assert.is_table(ratchet.http[name])
     end
     assert.is_table(ratchet.server.EchoServer)

@@ -45,6 +45,16 @@ describe("options.check", function()
     refused({ overflow = "burst" }, 'f: option "overflow" must be "close" or "drop"; it is "burst"')
   end)
 
+  it("knows ages, lives and times", function()
+    local kinds = { age = "age", life = "life", time = "time" }
+    for _, given in ipairs({ { age = 31536000 }, { life = -1 }, { time = 4e9 } }) do
+      assert.are.equal(given, options.check(given, kinds, "f"))
+    end
+    for _, given in ipairs({ { age = -1 }, { age = 1.5 }, { life = "1" }, { time = -1 } }) do
+      assert.has_error(function() options.check(given, kinds, "f") end)
+    end
+  end)
+
   it("knows what a head and its time must have", function()
     local head = { size = "head_bytes", wait = "some_seconds" }
     options.check({ size = 256, wait = 0.1 }, head, "f")

@@ -5,6 +5,7 @@
 local FunctionHandler = require "ratchet.http.function_handler"
 local OriginCheck = require "ratchet.http.origin_check"
 local Router = require "ratchet.http.router"
+local Static = require "ratchet.http.static"
 local WsServer = require "ratchet.websocket.ws_server"
 local class = require "ratchet.class"
 local component = require "ratchet.component"
@@ -205,6 +206,31 @@ end
 ---@return ratchet.App self
 function App:delete(path, fn, http_host)
   return add_function(self, "DELETE", path, fn, http_host)
+end
+
+local function has_index(folder)
+  local index = io.open(folder .. "/index.html")
+  if index then index:close() end
+  return index ~= nil
+end
+
+---Serves the files of a folder: prefix "/assets" answers "/assets/css/a.css" by
+---"css/a.css" in it. Routes that are added before, and literal ones, come first.
+---@param prefix string "/" for all paths
+---@param folder string
+---@param http_host string?
+---@param given { maxAge: number? }? seconds for which clients need not ask again
+---@return ratchet.App self
+function App:static(prefix, folder, http_host, given)
+  local files = Static(prefix, folder, given)
+  for _, name in ipairs(hosts_for_http(self, http_host)) do
+    self.routes:add("GET", files.prefix .. "{path:.*}", files, name)
+    if files.prefix ~= "/" then self.routes:add("GET", files.prefix:sub(1, -2), files, name) end
+  end
+  if has_index(folder) then
+    announce_later(self, "http", http_host or self.hosts[#self.hosts], files.prefix)
+  end
+  return self
 end
 
 ---Answers one request; what IoServer and HttpServer need to take an App as a layer.

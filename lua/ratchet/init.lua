@@ -54,6 +54,7 @@ return namespace("ratchet", {
     OriginCheck = "ratchet.http.origin_check",
     Request = "ratchet.http.request",
     Response = "ratchet.http.response",
+    Static = "ratchet.http.static",
   }),
   websocket = namespace("ratchet.websocket", {
     WsServer = "ratchet.websocket.ws_server",

@@ -33,6 +33,9 @@ local kinds = {
     "a number of seconds over 0, 86400 at most",
     function(v) return seconds(v) and v > 0 end,
   },
+  age = { "a whole number of seconds, 0 or more", whole(0, 2 ^ 31) },
+  life = { "a whole number of seconds", whole(-2 ^ 31, 2 ^ 31) },
+  time = { "a time as os.time() tells it", whole(0, 253402300799) },
   port = { "a whole number from 0 to 65535", whole(0, 65535) },
 }
 
@@ -79,8 +82,8 @@ end
 ---wrong kind.
 ---@param given table? the options; nil is none
 ---@param known table<string, string|string[]> option name to its kind ("string",
----  "boolean", "table", "bytes", "head_bytes", "seconds", "some_seconds", "port") or to
----  a list of its values
+---  "boolean", "table", "bytes", "head_bytes", "seconds", "some_seconds", "age",
+---  "life", "time", "port") or to a list of its values
 ---@param where string what was called, for the message
 ---@return table options `given`, or an empty table
 function options.check(given, known, where)

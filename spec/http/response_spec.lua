@@ -1,5 +1,9 @@
 local Response = require "ratchet.http.response"
 
+local fake_core = require "support.fake_core"
+local fake_files = require "support.fake_files"
+local layers = require "support.layers"
+
 local function unpacked(response)
   local status, body, headers = response:unpack()
   return { status = status, body = body, headers = headers }
@@ -51,6 +55,12 @@ describe("Response", function()
     assert.are.same({ ["X-A"] = { "2", "3" } }, headers)
   end)
 
+  it("sets cookies", function()
+    local _, _, headers = Response():cookie("a", "1"):cookie("b", "2", { path = "/" }):unpack()
+    assert.are.same({ ["Set-Cookie"] = { "a=1", "b=2; Path=/" } }, headers)
+    assert.has_error(function() Response():cookie("a", "1; HttpOnly") end)
+  end)
+
   it("refuses header injection", function()
     for _, value in ipairs({ "a\r\nX: y", "a\nb", "a\rb", "a\0b" }) do
       assert.has_error(function() Response():header("X-A", value) end,
@@ -76,5 +86,65 @@ describe("Response", function()
     assert.is_true(Response.is(Response()))
     assert.is_false(Response.is({}))
     assert.is_false(Response.is("text"))
+  end)
+end)
+
+describe("Response:file", function()
+  local core
+  before_each(function()
+    core = fake_core.install()
+    fake_files.install(core, {
+      ["/www/a.txt"] = "text", ["/www/.env"] = "secret", ["/key"] = "key",
+      ["/www/secret"] = { text = "", failure = "EACCES: permission denied" },
+      ["/www/out"] = { link = "/key" },
+    })
+  end)
+  after_each(function()
+    fake_files.remove()
+    fake_core.remove()
+  end)
+
+  local function answered(path, options)
+    return unpacked(Response(layers.get("/page")):file(path, options))
+  end
+
+  it("fills it with a file", function()
+    local answer = answered("/www/a.txt", { maxAge = 60 })
+    assert.are.same({ 200, "text" }, { answer.status, answer.body })
+    assert.are.equal("max-age=60", answer.headers["Cache-Control"])
+    assert.are.equal("text", unpacked(Response():file("/www/a.txt")).body)
+  end)
+
+  it("knows what the client has", function()
+    local tag = answered("/www/a.txt").headers.ETag
+    local request = layers.get("/", { ["If-None-Match"] = tag })
+    assert.are.equal(304, (Response(request):file("/www/a.txt"):unpack()))
+  end)
+
+  it("is 404 and 403 for what is not there, and what is not for it", function()
+    assert.are.same({ 404, "there is no such file\n" },
+      { answered("/none").status, answered("/none").body })
+    assert.are.equal("info 404 /page: there is no such file", fake_core.last_log(core))
+    assert.are.equal(404, answered("/www").status)
+    assert.are.equal(403, answered("/www/secret").status)
+  end)
+
+  it("stays in its root", function()
+    assert.are.equal("text", answered("a.txt", { root = "/www" }).body)
+    for _, path in ipairs({ "../key", "/key", ".env", "a\0", "out", "none", "", "a.txt/" }) do
+      assert.are.equal(404, answered(path, { root = "/www" }).status, path)
+    end
+  end)
+
+  it("refuses what is no path or option", function()
+    assert.has_error(function() Response():file() end,
+      "response:file: the path must be a string; it is a nil")
+    assert.has_error(function() Response():file("/a", { rot = "/" }) end,
+      'response:file: unknown option "rot"; did you mean "root"?')
+  end)
+
+  it("says which headers are set", function()
+    assert.is_true(Response():header("X-A", "1"):has("x-a"))
+    assert.is_false(Response():has("x-a"))
   end)
 end)

@@ -72,3 +72,14 @@ describe("uri.each_pair", function()
     assert.are.same({ "a=%zz" }, pairs_of("a=%zz"))
   end)
 end)
+
+describe("uri.encode_path", function()
+  it("is the way back", function()
+    assert.are.equal("/a%20b/%C3%A4%3F%23%25%22%0D%0A/c:d@e,f", uri.encode_path(
+      '/a b/ä?#%"\r\n/c:d@e,f'))
+    for byte = 0, 255 do
+      local char = string.char(byte)
+      assert.are.equal(char, uri.decode(uri.encode_path(char)))
+    end
+  end)
+end)

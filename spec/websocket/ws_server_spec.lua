@@ -169,6 +169,47 @@ describe("WsServer, onUpgrade:", function()
       (select(3, server:handle(layers.get("/")))))
   end)
 
+  it("may set cookies", function()
+    local server = deciding(function(_, request)
+      request:setCookie("a", "1"):setCookie("b", "2", { httpOnly = true })
+    end)
+    assert.are.same({ ["Set-Cookie"] = { "a=1", "b=2; HttpOnly" } },
+      (select(3, server:handle(layers.get("/")))))
+  end)
+
+  it("may choose the sub-protocol, among those that are offered", function()
+    local seen
+    local component = speaking("chat.v1", "chat.v2")
+    function component.onUpgrade(_, request)
+      seen = request.protocol
+      request.protocol = request.query.p
+    end
+    local function chosen(p)
+      return select(2, WsServer(component):handle(layers.get("/?p=" .. p,
+        { ["Sec-WebSocket-Protocol"] = "chat.v1, chat.v2" })))
+    end
+    assert.are.equal("chat.v2", chosen("chat.v2"))
+    assert.are.equal("chat.v1", seen)
+    assert.is_nil(chosen(""))
+    assert.has_error(function() chosen("wamp") end, "onUpgrade: request.protocol must be one of "
+      .. 'those that the client offers, {"chat.v1", "chat.v2"}, or "" for none; it is "wamp"')
+  end)
+
+  it("leaves the sub-protocol that was found", function()
+    local component = speaking("wamp")
+    function component.onUpgrade() end
+    assert.are.equal("wamp", (select(2, WsServer(component):handle(asking("wamp")))))
+    local request = layers.get("/")
+    deciding(function() end):handle(request)
+    assert.is_nil(rawget(request, "kept"))
+  end)
+
+  it("refuses a sub-protocol that is no string", function()
+    assert.has_error(function()
+      deciding(function(_, r) r.protocol = 7 end):handle(asking("7"))
+    end)
+  end)
+
   it("may wait", function()
     local server = deciding(function() if coroutine.yield("waiting") then return 403 end end)
     local thread = coroutine.create(function() return server:handle(layers.get("/")) end)

@@ -6,7 +6,10 @@ const assert = require('assert');
 const fs = require('fs');
 const path = require('path');
 const { test } = require('./support/runner');
+const { launch } = require('./support/browser');
 const { apps } = require('./support/paths');
+const { handshakeBytes } = require('./support/raw');
+const { slow } = require('./support/wait');
 
 const appOf = (name) => ({ file: path.join(apps, name, 'app.lua') });
 
@@ -62,6 +65,172 @@ test('chat: the folder one is in does not matter', async (t) => {
   const page = await t.raw(server);
   await page.send('GET / HTTP/1.1\r\nHost: localhost\r\n\r\n');
   assert.strictEqual((await page.answer()).status, 200);
+});
+
+const AT_HOME = ['Origin: http://localhost'];
+
+// What one hears in a room, without the order of a room's own business mattering.
+async function expectJson(client, wanted) {
+  assert.deepStrictEqual(JSON.parse((await client.nextFrame()).payload), wanted);
+}
+
+test('rooms: who is there, who comes and goes, and nothing of other rooms', async (t) => {
+  const server = await t.server(appOf('rooms'));
+  const enter = (where) => t.open(server, `/room/${where}`, AT_HOME);
+  const who = (...people) => ({ type: 'who', people });
+  const ada = await enter('lobby?name=ada');
+  await expectJson(ada, who('ada'));
+  const bob = await enter('lobby?name=b%C3%B6b');
+  await expectJson(ada, { type: 'join', name: 'b\u00f6b' });
+  for (const one of [ada, bob]) await expectJson(one, who('ada', 'b\u00f6b'));
+  const eve = await enter('lobb%79%202?name=eve');
+  await expectJson(eve, who('eve'));
+
+  await bob.text('{"text":"<b>hi</b>"}');
+  for (const one of [ada, bob]) {
+    await expectJson(one, { type: 'say', name: 'b\u00f6b', text: '<b>hi</b>' });
+  }
+  for (const nonsense of ['', 'hi', '7', 'null', '[]', '{"text":7}', '{"text":" "}',
+    '{"text":null}', '['.repeat(2000)]) {
+    await eve.text(nonsense);
+  }
+  await eve.frame('binary', Buffer.from('{"text":"\xff\xed\xa0\x80"}', 'latin1'));
+  await eve.text('{"text":"\\ud800"}');
+  await eve.text('{"text":"alone"}');
+  await expectJson(eve, { type: 'say', name: 'eve', text: 'alone' });
+  await eve.text(JSON.stringify({ text: 'x'.repeat(2001) }));
+  await eve.nextFrame();
+  bob.reset();
+  await expectJson(ada, { type: 'leave', name: 'b\u00f6b' });
+  await expectJson(ada, who('ada'));
+  await ada.expectSilence(50);
+});
+
+test('rooms: who does not come in; the page', async (t) => {
+  const server = await t.server(appOf('rooms'));
+  const answered = async (bytes) => {
+    const client = await t.raw(server);
+    await client.send(bytes);
+    return client.answer();
+  };
+  const refused = [
+    ['/room/lobby', 400], ['/room/lobby?name=', 400], ['/room/lobby?name=%20', 400],
+    ['/room/lobby?name=%FF', 400], ['/room/lobby?name=%ED%A0%80', 400],
+    ['/room/lobby?name=%E0%80%80', 400], ['/room/lobby?name=%F4%90%80%80', 400],
+    ['/room/lobby?name=a%0Ab', 400],
+    [`/room/lobby?name=${'a'.repeat(31)}`, 400], [`/room/${'a'.repeat(31)}?name=a`, 404],
+    ['/room/%FF?name=a', 404], ['/room/?name=a', 404], ['/room/a/b?name=a', 404],
+  ];
+  for (const [target, status] of refused) {
+    assert.strictEqual((await answered(handshakeBytes(target, AT_HOME))).status, status, target);
+  }
+  const evil = handshakeBytes('/room/lobby?name=eve', ['Origin: http://evil.example']);
+  assert.strictEqual((await answered(evil)).status, 403);
+  const page = await answered('GET / HTTP/1.1\r\nHost: localhost\r\n\r\n');
+  assert.deepStrictEqual([page.status, page.headers['content-type']],
+    [200, ['text/html; charset=utf-8']]);
+  assert.strictEqual(page.body, fs.readFileSync(path.join(apps, 'rooms', 'page.html'), 'utf8'));
+});
+
+async function newTab(browser) {
+  const tab = await (await browser.newContext()).newPage();
+  tab.setDefaultTimeout(15000 * slow);
+  tab.problems = [];
+  tab.on('pageerror', (error) => tab.problems.push(String(error)));
+  tab.on('console', (message) => {
+    if (message.type() === 'error') tab.problems.push(message.text());
+  });
+  return tab;
+}
+
+test('rooms: two tabs of a browser', { ms: 60000 }, async (t) => {
+  const server = await t.server(appOf('rooms'));
+  const browser = await launch();
+  t.atEnd(() => browser.close());
+  const enter = async (name) => {
+    const tab = await newTab(browser);
+    await tab.goto(server.url('http', 'localhost'));
+    await tab.fill('#name', name);
+    await tab.press('#name', 'Enter');
+    await tab.waitForSelector('#status[data-open]');
+    return tab;
+  };
+  const name = '<img src=x onerror=fail()>';
+  const ada = await enter('ada');
+  const bob = await enter(name);
+  await ada.waitForSelector(`.note:has-text("${name} came in")`);
+  await ada.waitForSelector(`#people li:has-text("${name}")`);
+  await bob.waitForSelector('#people li:has-text("ada")');
+  await bob.fill('#text', '<script>fail()</script>');
+  await bob.press('#text', 'Enter');
+  await ada.waitForSelector('#messages li:has-text("<script>fail()</script>")');
+  await ada.fill('#room', 'else where: \u00fc?');
+  await ada.press('#room', 'Enter');
+  await bob.waitForSelector('.note:has-text("ada left")');
+  await ada.waitForSelector('#status[data-open]');
+  assert.strictEqual(await ada.locator('#people li').count(), 1);
+  assert.deepStrictEqual([...ada.problems, ...bob.problems], []);
+});
+
+test('http_beside: health, JSON, files, a cookie', async (t) => {
+  const server = await t.server(appOf('http_beside'));
+  const client = await t.raw(server);
+  const ask = async (method, target, lines = [], body = '') => {
+    await client.send([`${method} ${target} HTTP/1.1`, 'Host: localhost', ...lines,
+      `Content-Length: ${body.length}`, '', body].join('\r\n'));
+    return client.answer();
+  };
+  const health = async () => JSON.parse((await ask('GET', '/healthz')).body);
+  assert.strictEqual((await health()).status, 'ok');
+  assert.strictEqual((await health()).connections, 0);
+
+  const sent = (body, type = 'application/json; charset=utf-8') =>
+    ask('POST', '/api/echo', [`Content-Type: ${type}`], body);
+  assert.deepStrictEqual(JSON.parse((await sent('{"a":[1,null]}')).body),
+    { you_sent: { a: [1, null] } });
+  assert.strictEqual((await sent('{"a"')).status, 400);
+  assert.strictEqual((await sent('')).status, 400);
+  assert.strictEqual((await sent('1e999')).status, 400);
+  assert.strictEqual((await sent('['.repeat(1000) + ']'.repeat(1000))).status, 400);
+  assert.strictEqual((await sent('{}', 'text/plain')).status, 415);
+  assert.strictEqual((await ask('GET', '/api/echo')).status, 404);
+
+  for (const [target, file, type] of [['/', 'index.html', /^text\/html/],
+    ['/style.css', 'style.css', /^text\/css/], ['/script.js', 'script.js', /^text\/javascript/]]) {
+    const answer = await ask('GET', target);
+    assert.strictEqual(answer.body,
+      fs.readFileSync(path.join(apps, 'http_beside', 'files', file), 'utf8'));
+    assert.match(answer.headers['content-type'][0], type);
+  }
+  assert.strictEqual((await ask('GET', '/../app.lua')).status, 404);
+
+  const visit = async (cookie) => {
+    const one = await t.raw(server);
+    const answer = await one.handshake('/visits', cookie ? [...AT_HOME, cookie] : AT_HOME);
+    return [answer.headers['set-cookie'][0].split(';')[0],
+      String((await one.nextFrame()).payload)];
+  };
+  assert.deepStrictEqual(await visit(), ['visits=1', 'Welcome.']);
+  assert.deepStrictEqual(await visit('Cookie: a=b; visits=41'),
+    ['visits=42', 'Welcome back. This is visit 42.']);
+  assert.deepStrictEqual(await visit('Cookie: visits=1e99'), ['visits=1', 'Welcome.']);
+  assert.strictEqual((await health()).connections, 3);
+});
+
+test('http_beside: in a browser', { ms: 60000 }, async (t) => {
+  const server = await t.server(appOf('http_beside'));
+  const browser = await launch();
+  t.atEnd(() => browser.close());
+  const tab = await newTab(browser);
+  await tab.goto(server.url('http', 'localhost').replace(/\/healthz$/, '/'));
+  await tab.waitForSelector('#visits:has-text("Welcome.")');
+  await tab.waitForSelector('#health:has-text("ok")');
+  await tab.click('button');
+  await tab.waitForSelector('#echo:has-text("200")');
+  assert.deepStrictEqual(await tab.evaluate('document.cookie'), '', 'httpOnly');
+  await tab.reload();
+  await tab.waitForSelector('#visits:has-text("This is visit 2.")');
+  assert.deepStrictEqual(tab.problems, []);
 });
 
 test('telnet_chat: lines, names, /quit', async (t) => {

@@ -633,6 +633,45 @@ test('response headers of onUpgrade; those with CR or LF are refused with 500', 
   }
 });
 
+test('onUpgrade chooses the sub-protocol and sets cookies', async (t) => {
+  const server = await t.server(`
+local C = {}
+function C:getSubProtocols() return { "chat.v1", "chat.v2" } end
+function C:onUpgrade(request)
+  note("agreed", request.protocol)
+  if request.query.p then request.protocol = request.query.p end
+  request:setCookie("seen", request.query.v or "1", { path = "/", httpOnly = true })
+  request:setCookie("second", 2, { sameSite = "Strict" })
+end
+function C:onOpen(conn) conn:send(conn.protocol) end
+local app = ratchet.App("localhost", 8080)
+app:route("/", C, { "*" })
+app:get("/page", function(_, response) response:cookie("a", "b", { maxAge = 60 }):send("x") end)
+app:run()
+`);
+  const offer = 'Sec-WebSocket-Protocol: chat.v1, chat.v2';
+  for (const [target, expected] of [['/', 'chat.v1'], ['/?p=chat.v2', 'chat.v2'], ['/?p=', '']]) {
+    const client = await t.raw(server);
+    const answer = await client.handshake(target, [offer]);
+    assert.deepStrictEqual(answer.headers['sec-websocket-protocol'],
+      expected ? [expected] : undefined, target);
+    assert.deepStrictEqual(answer.headers['set-cookie'],
+      ['seen=1; Path=/; HttpOnly', 'second=2; SameSite=Strict']);
+    await client.expectText(expected);
+  }
+  await server.note('agreed', 'chat.v1');
+  for (const target of ['/?p=wamp', '/?v=a%0D%0AX:y', '/?v=a;b']) {
+    const client = await t.raw(server);
+    await client.send(handshakeBytes(target, [offer]));
+    assert.strictEqual((await client.answer()).status, 500, target);
+  }
+  await server.logged(/onUpgrade: request\.protocol must be one of those that the client offers/);
+  await server.logged(/cookie: the value of "seen" has a space/);
+  const page = await t.raw(server);
+  await page.send('GET /page HTTP/1.1\r\nHost: localhost\r\n\r\n');
+  assert.deepStrictEqual((await page.answer()).headers['set-cookie'], ['a=b; Max-Age=60']);
+});
+
 test('a field set in onUpgrade is there in onOpen and in conn.httpRequest', async (t) => {
   const server = await t.server(UPGRADES);
   await (await t.open(server, '/user')).expectText('ada true ada');

@@ -48,7 +48,7 @@ end
 ---@return string? body
 ---@return table headers
 function FunctionHandler:handle(request)
-  local response = Response()
+  local response = Response(request)
   return answer(self, response, self.fn(request, response)):unpack()
 end
 

@@ -9,6 +9,7 @@
 -- bytes, which is the same to the app and costs an idle connection nothing.
 
 local class = require "ratchet.class"
+local cookie = require "ratchet.http.cookie"
 local host = require "ratchet.http.host"
 local raise = require "ratchet.raise"
 local native = require "ratchet.native"
@@ -32,6 +33,8 @@ local uri = require "ratchet.http.uri"
 ---@field protocols string[] the sub-protocols that the client offers
 ---@field body string
 ---@field responseHeaders table<string, string|string[]> to go out with the 101
+---@field protocol string? in onUpgrade: the sub-protocol that will be agreed on, to be
+---  replaced by another one of `protocols`, or by ""
 local Request = class()
 
 local function each_header(request, visit)
@@ -119,10 +122,12 @@ function Request.__index(request, name)
   return value
 end
 
+-- After the 101 nobody asks for these.
+local for_the_101 = { responseHeaders = true, protocol = true }
+
 function Request.__newindex(request, name, value)
   rawset(request, name, value)
-  -- These are for the 101 only, after which nobody asks for them.
-  if name ~= "responseHeaders" then rawset(request, "kept", true) end
+  if not for_the_101[name] then rawset(request, "kept", true) end
 end
 
 ---Makes a request out of a plain table, for tests and for layers that make up
@@ -191,6 +196,16 @@ function Request:cookieAll(name)
     if key == name then values[#values + 1] = value end
   end)
   return values
+end
+
+---Lets the 101 set a cookie, beside others that it sets. For onUpgrade.
+---@param name string
+---@param value string|number
+---@param given ratchet.http.CookieOptions?
+---@return ratchet.http.Request
+function Request:setCookie(name, value, given)
+  cookie.add(self.responseHeaders, name, value, given)
+  return self
 end
 
 local core = native.optional()

@@ -4,14 +4,17 @@
 --   return response:status(201):header("X-Kind", "new"):json({ id = 7 })
 
 local class = require "ratchet.class"
+local cookie = require "ratchet.http.cookie"
+local options = require "ratchet.options"
 local raise = require "ratchet.raise"
 
 ---@class ratchet.http.Response
 local Response = class()
 
+---@param request ratchet.http.Request? what is answered; file() looks at it
 ---@return ratchet.http.Response
-function Response.new()
-  return setmetatable({ headers = {} }, Response)
+function Response.new(request)
+  return setmetatable({ headers = {}, request = request }, Response)
 end
 
 ---@param value any
@@ -70,9 +73,26 @@ function Response:header(name, value)
   return self
 end
 
+---Sets a cookie, beside others that are set.
+---@param name string
+---@param value string|number
+---@param given ratchet.http.CookieOptions?
+---@return ratchet.http.Response
+function Response:cookie(name, value, given)
+  cookie.add(self.headers, name, value, given)
+  return self
+end
+
+---Is a header of that name set, in whatever spelling?
+---@param name string
+---@return boolean
+function Response:has(name)
+  return known_spelling(self.headers, name) ~= nil
+end
+
 -- Sets the type of the body unless the app has set one.
 local function set_type(response, content_type)
-  if not known_spelling(response.headers, "Content-Type") then
+  if not response:has("Content-Type") then
     response.headers["Content-Type"] = content_type
   end
 end
@@ -109,6 +129,47 @@ end
 ---@return ratchet.http.Response
 function Response:redirect(url, code)
   return self:status(code or 302):header("Location", url)
+end
+
+local file_options = { root = "string", maxAge = "age" }
+
+-- Loaded late: what serves files refuses, and refusals are responses.
+local function find_and_fill(response, request, path, given)
+  local file, folder = require "ratchet.http.file", require "ratchet.http.folder"
+  if given.root then
+    local objection = folder.objection(path)
+    if objection then return nil, "ENOENT: " .. objection end
+    local real, message = folder.find(given.root, path)
+    if not real then return nil, message end
+    path = real
+  end
+  return file.fill(response, request, path, given.maxAge)
+end
+
+local function refuse_file(response, request, message)
+  local refuse = require "ratchet.http.refuse"
+  local is_forbidden = require("ratchet.http.disk").is_forbidden(message)
+  local status, body = refuse(request, is_forbidden and 403 or 404,
+    is_forbidden and "the file may not be read by the server" or "there is no such file")
+  return response:status(status):header("Content-Type", "text/plain; charset=utf-8"):send(body)
+end
+
+---Makes a file the answer: 200, 206 for a part, 304 for who has it; 404 when it is not
+---there. Waits for the disk. Only the response that the handler was given knows what
+---the client has already and which part it wants.
+---@param path string
+---@param given { root: string?, maxAge: number? }? root: the folder that the file must
+---  lie in, for paths that came from a client; maxAge: seconds for which the client
+---  need not ask again
+---@return ratchet.http.Response
+function Response:file(path, given)
+  if type(path) ~= "string" then
+    raise("response:file: the path must be a string; it is a %s", type(path))
+  end
+  given = options.check(given, file_options, "response:file")
+  local request = self.request or require("ratchet.http.request")()
+  local filled, message = find_and_fill(self, request, path, given)
+  return filled or refuse_file(self, request, message)
 end
 
 ---The response as the core takes it. One that nothing was set on is a 204.

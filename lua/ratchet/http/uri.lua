@@ -24,6 +24,17 @@ function uri.decode(text)
   return (text:gsub("%%(%x%x)", byte_of))
 end
 
+local function escape_byte(char)
+  return ("%%%02X"):format(char:byte())
+end
+
+---A decoded path as it is written in an address.
+---@param path string
+---@return string
+function uri.encode_path(path)
+  return (path:gsub("[^%w%-._~!$&'()*+,;=:@/]", escape_byte))
+end
+
 ---The target as its parts, still encoded. A fragment, which no client may send,
 ---is cut off. The authority is there only in the absolute form, "http://host/".
 ---@param target string

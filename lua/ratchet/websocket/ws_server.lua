@@ -95,6 +95,25 @@ local function refuse_by_component(request, status, body, headers)
   return refuse(request, status, "onUpgrade refused", { headers = headers, body = body })
 end
 
+-- What onUpgrade left in request.protocol. A client that did not offer it would end the
+-- connection, each time anew (RFC 6455 4.1).
+local function chosen_protocol(request)
+  local protocol = rawget(request, "protocol")
+  if protocol == nil or protocol == "" then return nil end
+  for _, offered in ipairs(request.protocols) do
+    if offered == protocol then return protocol end
+  end
+  raise("onUpgrade: request.protocol must be one of those that the client offers, %s, or \"\" "
+    .. "for none; it is %s", text.list(request.protocols),
+    type(protocol) == "string" and text.quote(protocol) or "a " .. type(protocol))
+end
+
+-- Asks the component, which may refuse, wait, and set what goes into the 101.
+local function ask(app, request)
+  local status, body, headers = app:onUpgrade(request)
+  if status ~= nil then return refuse_by_component(request, status, body, headers) end
+end
+
 local function endpoint_of(server)
   server.endpoint = server.endpoint or native.core().endpoint(server.component, server.limits)
   return server.endpoint
@@ -111,8 +130,10 @@ function WsServer:handle(request)
   local protocol = first_common(request.protocols, spoken)
   if not protocol and self.strict and #spoken > 0 then return refuse_protocols(request, spoken) end
   if component.has(app, "onUpgrade") then
-    local status, body, headers = app:onUpgrade(request)
-    if status ~= nil then return refuse_by_component(request, status, body, headers) end
+    request.protocol = protocol
+    local status, body, headers = ask(app, request)
+    if status then return status, body, headers end
+    protocol = chosen_protocol(request)
   end
   return endpoint_of(self), protocol, rawget(request, "responseHeaders")
 end

@@ -1,0 +1,103 @@
+-- disk - reading files without holding up the loop: the handler that calls these
+-- waits, in a thread of libuv the work is done, and others are served meanwhile.
+-- Failures are returned as nil, message; the message begins with the name of the
+-- error, such as "ENOENT: ...".
+
+local native = require "ratchet.native"
+
+local disk = {}
+
+local PIECE = 1048576 -- bytes read at once
+
+local function is_code(value, code)
+  return type(value) == "string" and value:sub(1, #code) == code
+end
+
+-- Calls a function of luv with a callback, and waits for it. The callback comes from
+-- the loop, and so never before the wait. When nobody waits any more (or could not,
+-- outside of a handler), what it brings is given to release(value).
+local function await(release, name, ...)
+  local core, uv = native.core(), require "luv"
+  local ticket, arguments, count = core.ticket(), { ... }, select("#", ...)
+  arguments[count + 1] = function(err, value)
+    if not core.wake(ticket, err, value) and release and value then release(value) end
+  end
+  local started, message = uv[name](unpack(arguments, 1, count + 1))
+  if not started then return nil, message end
+  local err, value = core.wait(ticket)
+  if err then return nil, err end
+  return value
+end
+
+---Is nothing there, as far as this message of a failure says?
+---@param message string?
+---@return boolean
+function disk.is_missing(message)
+  return is_code(message, "ENOENT") or is_code(message, "ENOTDIR")
+    or is_code(message, "ENAMETOOLONG") or is_code(message, "ELOOP")
+end
+
+---May it not be read, as far as this message of a failure says?
+---@param message string?
+---@return boolean
+function disk.is_forbidden(message)
+  return is_code(message, "EACCES") or is_code(message, "EPERM")
+end
+
+---The path without symbolic links, "." and "..".
+---@param path string
+---@return string? real
+---@return string? message
+function disk.real_path(path)
+  return await(nil, "fs_realpath", path)
+end
+
+local function close_later(fd)
+  require("luv").fs_close(fd, function() end)
+end
+
+-- Without waiting for a writer, as opening a named pipe otherwise does.
+local function open(path)
+  return await(close_later, "fs_open", path, require("luv").constants.O_NONBLOCK or 0, 0)
+end
+
+local function with_descriptor(fd, use)
+  local stat, message = await(nil, "fs_fstat", fd)
+  if not stat then return nil, message end
+  return use(fd, stat)
+end
+
+---Opens a file, calls use(fd, stat), which may wait, and closes the file, also when
+---`use` raises.
+---@param path string
+---@param use fun(fd: integer, stat: table): any, any
+---@return any? result what `use` returned; nil when there was a failure
+---@return any message
+function disk.with_file(path, use)
+  local fd, message = open(path)
+  if not fd then return nil, message end
+  local went_well, result, more = pcall(with_descriptor, fd, use)
+  await(nil, "fs_close", fd)
+  if not went_well then error(result, 0) end
+  return result, more
+end
+
+---Reads a part of an open file, all of it.
+---@param fd integer
+---@param offset integer
+---@param length integer
+---@return string? bytes
+---@return string? message also when the file ends before
+function disk.read(fd, offset, length)
+  local pieces, count = {}, 0
+  while count < length do
+    local piece, message = await(nil, "fs_read", fd, math.min(PIECE, length - count),
+      offset + count)
+    if not piece then return nil, message end
+    if piece == "" then return nil, "it became shorter while it was read" end
+    pieces[#pieces + 1], count = piece, count + #piece
+  end
+  return table.concat(pieces)
+end
+
+return disk
