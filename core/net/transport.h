@@ -6,7 +6,7 @@
 #ifndef RATCHET_NET_TRANSPORT_H
 #define RATCHET_NET_TRANSPORT_H
 
-#include "address.h"
+#include "base/address.h"
 #include "base/slice.h"
 
 #include <stddef.h>
