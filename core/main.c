@@ -149,6 +149,13 @@ static size_t raise_descriptor_limit(void) {
   return limit.rlim_cur - OWN_DESCRIPTORS;
 }
 
+static void log_limit(size_t most) {
+  struct rlimit limit;
+  if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || most == SIZE_MAX) return;
+  log_printf(LOG_INFO, "file limit %llu: %zu connections at most",
+             (unsigned long long)limit.rlim_cur, most);
+}
+
 static void on_turn(void *owner) {
   struct program *program = owner;
   script_turn(program->script);
@@ -182,6 +189,7 @@ static bool load(struct program *program) {
 }
 
 static void serve(struct program *program) {
+  log_limit(program->server.max_connections);
   printf("ratchet-lua %s serves %s\n%s", RATCHET_VERSION, program->arguments[0],
          script_addresses(program->script));
   fflush(stdout);
