@@ -85,9 +85,9 @@ struct connection {
   uint32_t head_length;
   uint32_t heard; /* tick of the last byte that came, or that the peer took */
   uint16_t holds;
-  uint16_t close_code; /* of the close event */
-  uint8_t state;
-  uint8_t paused;        /* pause_reason bits */
+  uint16_t close_code;   /* of the close event */
+  uint8_t state : 4;     /* connection_state */
+  uint8_t paused : 4;    /* pause_reason bits */
   bool told_open : 1;    /* `open` was told, `close` not yet */
   bool close_due : 1;    /* `close` is to be told */
   bool drain_due : 1;    /* `drain` is to be told */

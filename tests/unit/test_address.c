@@ -1,6 +1,6 @@
 /* test_address - where a peer is, as bytes and as text. */
-#include "check.h"
 #include "base/address.h"
+#include "check.h"
 
 #include <arpa/inet.h>
 #include <netinet/in.h>
