@@ -107,6 +107,7 @@ struct connection {
   bool is_head_request : 1; /* HEAD: the answer has no body */
   bool is_raw : 1;          /* no WebSocket: bytes as they come */
   bool is_counted : 1;      /* in the server's tally */
+  bool is_refused : 1;      /* there are too many */
   struct address peer;      /* of the socket */
 };
 

@@ -43,19 +43,17 @@ int server_init(struct server *server, struct clock *clock) {
 /* Raw TCP has no words for it. */
 static void refuse(struct server *server, struct service *service,
                    struct transport *transport, const struct refusal *refusal) {
-  size_t most = server->max_connections;
-  bool is_crowded =
-      server->count >= most && server->count - most >= SERVER_REFUSED_MAX;
   if (service->raw) {
     transport->ops->close(transport);
     return;
   }
   struct connection *conn = connection_accept(server, service, transport);
   if (!conn) return;
-  if (is_crowded)
-    http_refuse_abruptly(conn, refusal);
-  else
+  conn->is_refused = true;
+  if (server->refused++ < SERVER_REFUSED_MAX)
     http_refuse(conn, refusal);
+  else
+    http_refuse_abruptly(conn, refusal);
 }
 
 /* Peers without an address (of a unix socket) are one host, and proxies speak
@@ -91,7 +89,7 @@ void server_accept(struct server *server, struct service *service,
   static const struct refusal full = {503, "no more connections are served"};
   if (server->draining)
     transport->ops->close(transport);
-  else if (server->count >= server->max_connections)
+  else if (server->count - server->refused >= server->max_connections)
     refuse(server, service, transport, &full);
   else
     accept_counted(server, service, transport);

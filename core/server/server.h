@@ -31,6 +31,7 @@ struct server {
   uint8_t *gather;    /* small frames on their way into one write */
   uint64_t last_id;
   size_t count, max_connections;
+  size_t refused;         /* of `count`: those that are being told so */
   uint32_t drain_timeout; /* ms */
   bool draining;
   struct wheel_entry drain_timer;
@@ -40,8 +41,8 @@ struct server {
 
 enum {
   SERVER_DRAIN_TIMEOUT = 10 * 1000,
-  /* So many over max_connections are refused politely, which takes a moment;
-   * further ones are closed at once, lest they use the descriptors up. */
+  /* So many at a time are refused politely, which takes a moment; further ones
+   * are closed at once, lest they use the descriptors up. */
   SERVER_REFUSED_MAX = 8,
 };
 
