@@ -1,18 +1,21 @@
-// Behind a proxy: nginx and HAProxy from Debian, the PROXY protocol, headers that
-// are invented; and limits of connections.
+// Behind a proxy: nginx and HAProxy from Debian, as lua/README.md would have them;
+// the PROXY protocol; headers that are invented; and limits of connections.
 'use strict';
 
 const assert = require('assert');
 const fs = require('fs');
 const http = require('http');
 const net = require('net');
+const path = require('path');
 const { spawn } = require('child_process');
 const WebSocket = require('ws');
 const { test } = require('./support/runner');
 const { handshakeBytes } = require('./support/raw');
 const { Server } = require('./support/server');
-const { binary } = require('./support/paths');
+const { binary, lua } = require('./support/paths');
 const { poll, sleep, slow } = require('./support/wait');
+
+const README = fs.readFileSync(path.join(lua, 'README.md'), 'utf8');
 
 // Tells each client what is known of it.
 const APP = (options) => `
@@ -80,7 +83,17 @@ async function daemon(t, name, args, port) {
   return port;
 }
 
-// The `server` part is that of lua/README.md.
+// The n-th block of a kind in lua/README.md, with other ports.
+function fromReadme(kind, n, port, behind) {
+  const blocks = [...README.matchAll(/^```(\w+)\n([^]*?)^```$/gm)]
+    .filter((found) => found[1] === kind).map((found) => found[2]);
+  assert.ok(blocks[n], `block ${n} of ${kind} in lua/README.md`);
+  return blocks[n]
+    .replace('listen 80;', `listen 127.0.0.1:${port};`)
+    .replace('bind :80', `bind 127.0.0.1:${port}`)
+    .replace('127.0.0.1:8080', `127.0.0.1:${behind}`);
+}
+
 async function nginx(t, server) {
   const port = await freePort();
   const file = t.write('nginx/nginx.conf', `
@@ -96,45 +109,21 @@ async function nginx(t, server) {
       fastcgi_temp_path ${t.temporary('nginx/fastcgi')};
       uwsgi_temp_path ${t.temporary('nginx/uwsgi')};
       scgi_temp_path ${t.temporary('nginx/scgi')};
-      map $http_upgrade $connection_upgrade {
-        default upgrade;
-        ""      "";
-      }
-      server {
-        listen 127.0.0.1:${port};
-        location / {
-          proxy_pass http://127.0.0.1:${server.port};
-          proxy_http_version 1.1;
-          proxy_set_header Upgrade $http_upgrade;
-          proxy_set_header Connection $connection_upgrade;
-          proxy_set_header Host $http_host;
-          proxy_set_header X-Forwarded-For $proxy_add_x_forwarded_for;
-          proxy_set_header X-Forwarded-Proto $scheme;
-          proxy_set_header Forwarded "";
-        }
-      }
+      ${fromReadme('nginx', 0, port, server.port)}
     }`);
   return daemon(t, 'nginx', ['-c', file, '-e', 'stderr', '-p', t.temporary('nginx')], port);
 }
 
-async function haproxy(t, server, frontend, backend, mode = 'http') {
+const HEADERS = 0; // of the blocks in the README
+const PROXY = 1;
+
+async function haproxy(t, server, block, edit = (text) => text) {
   const port = await freePort();
-  const file = t.write('haproxy.cfg', `
-defaults
-  mode ${mode}
-  timeout connect 5s
-  timeout client 60s
-  timeout server 60s
-  timeout tunnel 60s
-frontend web
-  bind 127.0.0.1:${port}
-  ${frontend}
-  default_backend ratchet
-backend ratchet
-  server one 127.0.0.1:${server.port} ${backend}
-`);
+  const file = t.write('haproxy.cfg', edit(fromReadme('haproxy', block, port, server.port)));
   return daemon(t, 'haproxy', ['-db', '-q', '-f', file], port);
 }
+
+const sending = (words) => (text) => text.replace('send-proxy-v2', words);
 
 // ---- clients
 
@@ -144,8 +133,7 @@ function get(port, options = {}) {
       (response) => {
         let body = '';
         response.on('data', (bytes) => { body += bytes; });
-        response.on('end', () => resolve({
-          status: response.statusCode, body }));
+        response.on('end', () => resolve({ status: response.statusCode, body }));
       });
     request.on('error', reject);
   });
@@ -209,13 +197,9 @@ test('nginx: not trusted, it is the client itself', async (t) => {
   assert.match(await bodyOf(port, FROM), /^127\.0\.0\.1 [1-9]\d* 127\.0\.0\.1 false$/);
 });
 
-const HAPROXY_FORWARD = `option forwardfor
-  http-request set-header X-Forwarded-Proto http
-  http-request del-header Forwarded`;
-
 test('HAProxy: the client is whom X-Forwarded-For names', async (t) => {
   const server = await t.server(APP(TRUSTED));
-  const port = await haproxy(t, server, HAPROXY_FORWARD, '');
+  const port = await haproxy(t, server, HEADERS);
   const options = { ...FROM, headers: INVENTED };
   assert.strictEqual(await bodyOf(port, FROM), '127.0.0.2 0 127.0.0.1 false');
   assert.strictEqual(await bodyOf(port, options), '127.0.0.2 0 127.0.0.1 false');
@@ -226,7 +210,7 @@ test('HAProxy: the client is whom X-Forwarded-For names', async (t) => {
 test('nginx behind HAProxy: both are trusted, the client is before them', async (t) => {
   const server = await t.server(APP(TRUSTED));
   const inner = await nginx(t, server);
-  const port = await haproxy(t, { port: inner }, HAPROXY_FORWARD, '');
+  const port = await haproxy(t, { port: inner }, HEADERS);
   assert.strictEqual(await bodyOf(port, { ...FROM, headers: INVENTED }),
     '127.0.0.2 0 127.0.0.1 false');
 });
@@ -236,7 +220,7 @@ test('nginx behind HAProxy: both are trusted, the client is before them', async 
 for (const version of ['send-proxy', 'send-proxy-v2']) {
   test(`HAProxy: ${version} names the client`, async (t) => {
     const server = await t.server(APP(`${TRUSTED}, proxyProtocol = true`));
-    const port = await haproxy(t, server, '', version, 'tcp');
+    const port = await haproxy(t, server, PROXY, sending(version));
     const options = { ...FROM, headers: INVENTED };
     assert.match(await bodyOf(port, options), /^127\.0\.0\.2 [1-9]\d+ 127\.0\.0\.1 false$/);
     assert.match(await greetingOf(t, port, options),
@@ -249,7 +233,7 @@ for (const version of ['send-proxy', 'send-proxy-v2']) {
       function C:onOpen(conn) conn:send(conn.remoteAddress .. " " .. conn.peerAddress .. "\\n") end
       function C:onMessage(conn, bytes) conn:send(bytes) end
       ratchet.server.IoServer(C, 8080, "127.0.0.1", { proxyProtocol = true }):run()`);
-    const port = await haproxy(t, server, '', version, 'tcp');
+    const port = await haproxy(t, server, PROXY, sending(version));
     const socket = net.connect({ port, host: '127.0.0.1', ...FROM });
     t.atEnd(() => socket.destroy());
     let got = '';
@@ -262,8 +246,8 @@ for (const version of ['send-proxy', 'send-proxy-v2']) {
 
 test('HAProxy: its health checks by LOCAL do no harm', async (t) => {
   const server = await t.server(APP('proxyProtocol = true'));
-  const port = await haproxy(t, server, '',
-    'send-proxy-v2 check-send-proxy check inter 100ms', 'tcp');
+  const port = await haproxy(t, server, PROXY,
+    sending('send-proxy-v2 check-send-proxy check inter 100ms'));
   await sleep(300);
   assert.match(await bodyOf(port, FROM), /^127\.0\.0\.2 /);
 });
