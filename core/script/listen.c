@@ -171,7 +171,10 @@ static void read_trusted(lua_State *L, struct networks *trusted) {
   if (!lua_istable(L, -1)) luaL_error(L, "trustedProxies must be a list");
   size_t count = lua_objlen(L, -1);
   if (count > 0) trusted->list = mem_alloc(count * sizeof *trusted->list);
-  if (count > 0 && !trusted->list) luaL_error(L, "out of memory");
+  if (count > 0 && !trusted->list) {
+    luaL_error(L, "out of memory");
+    return;
+  }
   for (size_t i = 0; i < count; i++) {
     lua_rawgeti(L, -1, (int)i + 1);
     trusted->list[i] = network_at_top(L);
