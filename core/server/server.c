@@ -50,7 +50,7 @@ static void refuse(struct server *server, struct service *service,
   struct connection *conn = connection_accept(server, service, transport);
   if (!conn) return;
   conn->is_refused = true;
-  if (server->refused++ < SERVER_REFUSED_MAX)
+  if (server->refused++ < SERVER_REFUSED_MAX && !transport->is_last)
     http_refuse(conn, refusal);
   else
     http_refuse_abruptly(conn, refusal);
@@ -87,9 +87,10 @@ static void accept_counted(struct server *server, struct service *service,
 void server_accept(struct server *server, struct service *service,
                    struct transport *transport) {
   static const struct refusal full = {503, "no more connections are served"};
+  bool is_full = server->count - server->refused >= server->max_connections;
   if (server->draining)
     transport->ops->close(transport);
-  else if (server->count - server->refused >= server->max_connections)
+  else if (is_full || transport->is_last)
     refuse(server, service, transport, &full);
   else
     accept_counted(server, service, transport);

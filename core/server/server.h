@@ -49,8 +49,9 @@ enum {
 /* Takes over the clock's alarm. 0 or a negative errno. */
 int server_init(struct server *server, struct clock *clock);
 /* A listener's new transport, to be served by `service`. Refuses with 503 when
- * max_connections are there already, with 429 when its address has as many as
- * the service lets it have; without a word on a raw service. */
+ * max_connections are there already or descriptors run out, with 429 when its
+ * address has as many as the service lets it have; without a word on a raw
+ * service. */
 void server_accept(struct server *server, struct service *service,
                    struct transport *transport);
 /* Does what is due; call at the end of each turn of the loop. */

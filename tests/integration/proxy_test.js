@@ -395,6 +395,29 @@ async function serverWithLimit(t, limit, app) {
   return server;
 }
 
+test('with the descriptors used up by the app everybody is told 503', async (t) => {
+  const server = await serverWithLimit(t, 100, `${APP('')}
+    local files = {}
+    repeat files[#files + 1] = io.open("/dev/null") until not io.open("/dev/null")
+    collectgarbage()
+    for _ = 1, 3 do table.remove(files):close() end
+    _G.files = files`);
+  const clients = [];
+  await poll(async () => {
+    const client = await t.raw(server);
+    clients.push(client);
+    await client.send(handshakeBytes('/ws'));
+    return (await client.answer()).status === 503;
+  }, 'the descriptors are used up');
+  assert.ok(clients.length > 1, 'some were served');
+  for (let i = 0; i < 30; i++) {
+    const client = await t.raw(server);
+    assert.strictEqual((await client.answer()).status, 503, `refused ${i}`);
+  }
+  for (const client of clients) client.destroy();
+  await poll(() => isServed(t, server), 'there is room again');
+});
+
 test('with 64 descriptors everybody is told 503, however many come', async (t) => {
   const server = await serverWithLimit(t, 64, APP(''));
   await server.logged(/file limit 64: 32 connections at most/);
