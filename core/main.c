@@ -15,6 +15,7 @@
 
 #include <errno.h>
 #include <getopt.h>
+#include <limits.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -28,6 +29,7 @@ enum {
   STACK_SIZE = 128 * 1024 * 1024,
   LAST_WORK = 2000,     /* ms for what the app began by luv and has not ended */
   OWN_DESCRIPTORS = 64, /* not for connections: files, the loop, the app's */
+  RESERVE = 2, /* of those: only to tell somebody that there are no more */
 };
 
 static const char usage[] =
@@ -138,15 +140,25 @@ static int read_command_line(struct program *program, int argc, char **argv) {
 /* ---- running */
 
 /* As many connections as the system lets the process have. */
-static size_t raise_descriptor_limit(void) {
+static size_t raise_descriptor_limit(struct loop *loop) {
   struct rlimit limit;
   if (getrlimit(RLIMIT_NOFILE, &limit) != 0) return SIZE_MAX;
   limit.rlim_cur = limit.rlim_max;
   setrlimit(RLIMIT_NOFILE, &limit);
   getrlimit(RLIMIT_NOFILE, &limit);
   if (limit.rlim_cur == RLIM_INFINITY) return SIZE_MAX;
+  if (limit.rlim_cur < INT_MAX) {
+    loop->last_descriptors = (int)limit.rlim_cur - RESERVE;
+  }
   if (limit.rlim_cur <= (rlim_t)2 * OWN_DESCRIPTORS) return limit.rlim_cur / 2;
   return limit.rlim_cur - OWN_DESCRIPTORS;
+}
+
+static void log_limit(size_t most) {
+  struct rlimit limit;
+  if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || most == SIZE_MAX) return;
+  log_printf(LOG_INFO, "file limit %llu: %zu connections at most",
+             (unsigned long long)limit.rlim_cur, most);
 }
 
 static void on_turn(void *owner) {
@@ -182,6 +194,7 @@ static bool load(struct program *program) {
 }
 
 static void serve(struct program *program) {
+  log_limit(program->server.max_connections);
   printf("ratchet-lua %s serves %s\n%s", RATCHET_VERSION, program->arguments[0],
          script_addresses(program->script));
   fflush(stdout);
@@ -221,7 +234,7 @@ static void *run(void *argument) {
   program->status = EXIT_APP;
   if (loop_init(&program->loop) != 0) return NULL;
   if (server_init(&program->server, &program->loop.clock) != 0) return NULL;
-  program->server.max_connections = raise_descriptor_limit();
+  program->server.max_connections = raise_descriptor_limit(&program->loop);
   program->script =
       script_new(&program->loop, &program->server, &program->options);
   if (!program->script) return NULL;

@@ -258,6 +258,20 @@ describe("App:run", function()
     assert.are.equal("page", select(2, listener.handle(layers.get("/"))))
   end)
 
+  it("tells the listener of proxies and of how many may come", function()
+    local proxies = { "127.0.0.1", "unix" }
+    App({
+      trustedProxies = proxies, proxyProtocol = true, maxConnections = 10,
+      maxConnectionsPerAddress = 2, keepAlive = 5,
+    }):run()
+    local listener = core.listened[1]
+    assert.are.equal(proxies, listener.trustedProxies)
+    assert.is_true(listener.proxyProtocol)
+    assert.are.equal("10 2", listener.maxConnections .. " " .. listener.maxConnectionsPerAddress)
+    assert.is_nil(listener.keepAlive)
+    assert.has_error(function() App({ trustedProxies = "127.0.0.1" }) end)
+  end)
+
   it("announces the URLs that work", function()
     local app = App("localhost", 8080)
     app:get("/", page)

@@ -9,6 +9,35 @@ local function refused(given, message)
   assert.has_error(function() options.check(given, known, "f") end, message)
 end
 
+describe("options.listener", function()
+  local function refused_listener(given, message)
+    assert.has_error(function() options.check(given, options.listener, "f") end, message)
+  end
+
+  it("takes proxies as a list of strings", function()
+    local given = { trustedProxies = { "127.0.0.1", "fd00::/8" }, proxyProtocol = true }
+    assert.are.equal(given, options.check(given, options.listener, "f"))
+    assert.has_no_error(function()
+      options.check({ trustedProxies = {} }, options.listener, "f")
+    end)
+    local expected = 'f: option "trustedProxies" must be a list of strings, '
+      .. 'such as { "127.0.0.1" }; it is '
+    refused_listener({ trustedProxies = "127.0.0.1" }, expected .. '"127.0.0.1"')
+    refused_listener({ trustedProxies = { 1 } }, expected .. "a table")
+    refused_listener({ trustedProxies = { ["127.0.0.1"] = true } }, expected .. "a table")
+    refused_listener({ trustedProxies = { "a", [3] = "b" } }, expected .. "a table")
+  end)
+
+  it("counts connections", function()
+    local given = { maxConnections = 1, maxConnectionsPerAddress = 0 }
+    assert.are.equal(given, options.check(given, options.listener, "f"))
+    refused_listener({ maxConnections = 0 },
+      'f: option "maxConnections" must be a whole number from 1 to 1073741824; it is 0')
+    refused_listener({ maxConnectionsPerAddress = -1 }, 'f: option "maxConnectionsPerAddress" '
+      .. "must be a whole number from 0 to 1073741824; it is -1")
+  end)
+end)
+
 describe("options.check", function()
   it("returns what it was given", function()
     local given = {

@@ -23,6 +23,9 @@ struct loop {
   uv_loop_t uv;
   struct clock clock;
   uint8_t *read_buffer; /* of whichever connection is being read */
+  /* A connection with a descriptor from here on is one of the last; 0: there is
+   * no such limit. */
+  int last_descriptors;
   void (*on_turn)(void *owner);
   void *owner;
   uv_timer_t alarm;

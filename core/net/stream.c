@@ -154,6 +154,15 @@ void stream_handle_init(union stream_handle *handle, struct loop *loop,
   handle->handle.data = data;
 }
 
+/* A new descriptor is always the lowest that is free: a high one says that the
+ * others are taken. */
+static bool is_last(struct stream *stream) {
+  uv_os_fd_t descriptor;
+  int from = stream->loop->last_descriptors;
+  return from > 0 && uv_fileno(&stream->uv.handle, &descriptor) == 0 &&
+         descriptor >= from;
+}
+
 int stream_accept(struct loop *loop, uv_stream_t *listening,
                   enum stream_kind kind, struct transport **transport) {
   size_t size = offsetof(struct stream, uv) +
@@ -169,6 +178,7 @@ int stream_accept(struct loop *loop, uv_stream_t *listening,
     return error;
   }
   if (kind == STREAM_TCP) uv_tcp_nodelay(&stream->uv.tcp, 1);
+  stream->base.is_last = is_last(stream);
   *transport = &stream->base;
   return 0;
 }

@@ -6,7 +6,7 @@
 #ifndef RATCHET_NET_TRANSPORT_H
 #define RATCHET_NET_TRANSPORT_H
 
-#include "address.h"
+#include "base/address.h"
 #include "base/slice.h"
 
 #include <stddef.h>
@@ -58,6 +58,7 @@ struct transport {
   const struct transport_ops *ops;
   const struct transport_events *events; /* set by the owner, before reading */
   void *owner;
+  bool is_last; /* the process has hardly a descriptor left for another */
 };
 
 #endif

@@ -167,17 +167,26 @@ static int push_buffered(lua_State *L, struct connection_object *object) {
   return 1;
 }
 
-static int push_address(lua_State *L, struct connection_object *object) {
+static int push_address_text(lua_State *L, const struct address *address) {
   char text[ADDRESS_TEXT_MAX];
-  if (!object->conn) return 0;
-  address_format(&object->conn->peer, text);
+  address_format(address, text);
   lua_pushstring(L, text);
   return 1;
 }
 
+static int push_address(lua_State *L, struct connection_object *object) {
+  if (!object->conn) return 0;
+  return push_address_text(L, connection_client(object->conn));
+}
+
+static int push_peer(lua_State *L, struct connection_object *object) {
+  if (!object->conn) return 0;
+  return push_address_text(L, &object->conn->peer);
+}
+
 static int push_port(lua_State *L, struct connection_object *object) {
   if (!object->conn) return 0;
-  lua_pushinteger(L, object->conn->peer.port);
+  lua_pushinteger(L, connection_client(object->conn)->port);
   return 1;
 }
 
@@ -194,8 +203,8 @@ static int push_extensions(lua_State *L, struct connection_object *object) {
 }
 
 static int push_secure(lua_State *L, struct connection_object *object) {
-  (void)object;
-  lua_pushboolean(L, 0);
+  struct connection *conn = object->conn;
+  lua_pushboolean(L, conn && connection_is_secure(conn));
   return 1;
 }
 
@@ -226,10 +235,10 @@ static const struct property {
   int (*push)(lua_State *L, struct connection_object *object);
 } properties[] = {
     {"bufferedAmount", push_buffered}, {"extensions", push_extensions},
-    {"httpRequest", push_request},     {"protocol", push_protocol},
-    {"readyState", push_ready_state},  {"remoteAddress", push_address},
-    {"remotePort", push_port},         {"resourceId", push_id},
-    {"secure", push_secure},
+    {"httpRequest", push_request},     {"peerAddress", push_peer},
+    {"protocol", push_protocol},       {"readyState", push_ready_state},
+    {"remoteAddress", push_address},   {"remotePort", push_port},
+    {"resourceId", push_id},           {"secure", push_secure},
 };
 
 enum { PROPERTIES = sizeof properties / sizeof *properties };

@@ -53,9 +53,12 @@ static void on_refused(struct service *base, struct connection *conn,
                        const struct refusal *refusal) {
   char address[ADDRESS_TEXT_MAX];
   (void)base;
-  address_format(&conn->peer, address);
-  log_printf(LOG_INFO, "%d to %s: %s", refusal->status, address,
-             refusal->reason);
+  address_format(connection_client(conn), address);
+  if (refusal->status == 0)
+    log_printf(LOG_INFO, "%s: %s", address, refusal->reason);
+  else
+    log_printf(LOG_INFO, "%d to %s: %s", refusal->status, address,
+               refusal->reason);
 }
 
 static void on_accepted(void *owner, struct transport *transport) {
@@ -113,6 +116,80 @@ static size_t max_body_size(lua_State *L) {
   return (size_t)size;
 }
 
+static bool has_proxy_header(lua_State *L) {
+  lua_getfield(L, 1, "proxyProtocol");
+  if (!lua_isnil(L, -1) && !lua_isboolean(L, -1)) {
+    luaL_error(L, "proxyProtocol must be true or false");
+  }
+  bool is_wanted = lua_toboolean(L, -1);
+  lua_pop(L, 1);
+  return is_wanted;
+}
+
+/* 0: not given. */
+static size_t max_connections(lua_State *L) {
+  int most = integer_field(L, "maxConnections", 0);
+  lua_getfield(L, 1, "maxConnections");
+  if (most < 0 || (most == 0 && !lua_isnil(L, -1))) {
+    luaL_error(L, "maxConnections must be 1 or more");
+  }
+  lua_pop(L, 1);
+  return (size_t)most;
+}
+
+static uint32_t max_per_address(lua_State *L) {
+  int most = integer_field(L, "maxConnectionsPerAddress", 0);
+  if (most < 0) luaL_error(L, "maxConnectionsPerAddress must be 0 or more");
+  return (uint32_t)most;
+}
+
+/* The entry at the top of the stack; pops it. */
+static struct network network_at_top(lua_State *L) {
+  struct network network;
+  struct slice text = {NULL, 0};
+  if (lua_type(L, -1) != LUA_TSTRING) {
+    luaL_error(L, "trustedProxies must be a list of strings");
+  }
+  text.at = lua_tolstring(L, -1, &text.length);
+  if (!network_parse(text, &network)) {
+    luaL_error(L,
+               "trustedProxies: \"%s\" is neither an address nor a network, "
+               "such as \"127.0.0.1\", \"10.0.0.0/8\" or \"fd00::/8\"",
+               text.at);
+  }
+  lua_pop(L, 1);
+  return network;
+}
+
+/* The service owns what it has read already, whatever is raised. */
+static void read_trusted(lua_State *L, struct networks *trusted) {
+  lua_getfield(L, 1, "trustedProxies");
+  if (lua_isnil(L, -1)) {
+    lua_pop(L, 1);
+    return;
+  }
+  if (!lua_istable(L, -1)) luaL_error(L, "trustedProxies must be a list");
+  size_t count = lua_objlen(L, -1);
+  if (count > 0) trusted->list = mem_alloc(count * sizeof *trusted->list);
+  if (count > 0 && !trusted->list) {
+    luaL_error(L, "out of memory");
+    return;
+  }
+  for (size_t i = 0; i < count; i++) {
+    lua_rawgeti(L, -1, (int)i + 1);
+    trusted->list[i] = network_at_top(L);
+    trusted->count = i + 1;
+  }
+  lua_pop(L, 1);
+}
+
+/* The server's limit is the lowest that any listener asks for. */
+static void lower_limit(struct server *server, size_t most) {
+  if (most > 0 && most < server->max_connections) {
+    server->max_connections = most;
+  }
+}
+
 static void read_served(lua_State *L, struct script *script,
                         struct script_service *service) {
   lua_getfield(L, 1, "endpoint");
@@ -131,6 +208,7 @@ static void read_served(lua_State *L, struct script *script,
 static void free_service(struct script_service *service) {
   list_remove(&service->link);
   if (service->listener) listener_close(service->listener);
+  mem_free(service->base.trusted.list);
   mem_free(service);
 }
 
@@ -162,26 +240,38 @@ static int push_listener(lua_State *L, const struct script_service *service) {
   return 1;
 }
 
+/* What may be raised of the numbers is raised before anything is allocated. */
+static struct service read_service(lua_State *L) {
+  return (struct service){
+      .request = on_request,
+      .refused = on_refused,
+      .header_timeout = header_timeout(L),
+      .max_header_size = max_header_size(L),
+      .max_body_size = max_body_size(L),
+      .max_per_address = max_per_address(L),
+      .has_proxy_header = has_proxy_header(L),
+  };
+}
+
 int script_listen(lua_State *L) {
   struct script *script = script_of(L);
   luaL_checktype(L, 1, LUA_TTABLE);
-  uint32_t timeout = header_timeout(L);
-  size_t header_size = max_header_size(L);
-  size_t body_size = max_body_size(L);
+  struct service base = read_service(L);
+  size_t most = max_connections(L);
   struct script_service *service = mem_alloc_zeroed(1, sizeof *service);
   if (!service) return luaL_error(L, "out of memory");
-  service->base.request = on_request;
-  service->base.refused = on_refused;
-  service->base.header_timeout = timeout;
-  service->base.max_header_size = header_size;
-  service->base.max_body_size = body_size;
+  service->base = base;
   service->script = script;
   service->handle = LUA_NOREF;
   /* From here on the script owns it, whatever is raised below. */
   list_append(&script->services, &service->link);
+  read_trusted(L, &service->base.trusted);
   read_served(L, script, service);
   int error = open_listener(L, script, service);
-  if (!error) return push_listener(L, service);
+  if (!error) {
+    lower_limit(script->server, most);
+    return push_listener(L, service);
+  }
   script_release(script, service->handle);
   if (service->base.raw) endpoint_drop(service->base.raw);
   free_service(service);

@@ -25,10 +25,12 @@ static void set_raw_headers(lua_State *L, const struct http_head *head) {
 static void set_peer(lua_State *L, const struct connection *conn) {
   char text[ADDRESS_TEXT_MAX];
   address_format(&conn->peer, text);
+  script_set_text(L, "peerAddress", slice_of(text));
+  address_format(connection_client(conn), text);
   script_set_text(L, "remoteAddress", slice_of(text));
-  lua_pushinteger(L, conn->peer.port);
+  lua_pushinteger(L, connection_client(conn)->port);
   lua_setfield(L, -2, "remotePort");
-  lua_pushboolean(L, 0);
+  lua_pushboolean(L, connection_is_secure(conn));
   lua_setfield(L, -2, "secure");
 }
 
@@ -43,7 +45,7 @@ static void set_upgrade(lua_State *L, const struct http_head *head) {
 void request_push(struct script *script, lua_State *L, struct connection *conn,
                   const struct http_head *head) {
   luaL_checkstack(L, 8, "request");
-  lua_createtable(L, 0, 12);
+  lua_createtable(L, 0, 13);
   script_set_text(L, "method", head->method);
   script_set_text(L, "target", head->target);
   lua_pushfstring(L, "%d.%d", head->major, head->minor);

@@ -22,6 +22,7 @@ enum {
 
 static bool is_read(const struct connection *conn) {
   switch (conn->state) {
+  case CONNECTION_PROXY:
   case CONNECTION_HTTP:
   case CONNECTION_BODY: return !conn->paused;
   case CONNECTION_CLOSING: return conn->unread.length == 0;
@@ -126,6 +127,9 @@ static void free_connection(struct connection *conn) {
   release_input(conn);
   mem_free(conn->head);
   mem_free(conn->reason);
+  mem_free(conn->client);
+  if (conn->is_refused) server->refused--;
+  if (conn->is_counted) tally_leave(&server->tally, &conn->peer);
   if (conn->endpoint) endpoint_drop(conn->endpoint);
   mem_free(conn);
   server->count--;
@@ -184,6 +188,7 @@ static void raw_receive(struct connection *conn, const uint8_t *bytes,
 
 static void receive(struct connection *conn, uint8_t *bytes, size_t length) {
   switch (conn->state) {
+  case CONNECTION_PROXY: proxy_receive(conn, bytes, length); break;
   case CONNECTION_HTTP:
   case CONNECTION_BODY: http_receive(conn, bytes, length); break;
   case CONNECTION_DECIDING: connection_keep_unread(conn, bytes, length); break;
@@ -284,13 +289,28 @@ struct connection *connection_accept(struct server *server,
   server->count++;
   transport->events = &transport_events;
   transport->owner = conn;
-  if (service->raw) {
-    connection_begin(conn, service->raw, CONNECTION_RAW);
-    return conn;
-  }
-  connection_set_timer(conn, service->header_timeout);
-  connection_update_reading(conn);
   return conn;
+}
+
+void connection_serve(struct connection *conn) {
+  conn->state = CONNECTION_HTTP;
+  if (conn->service->raw)
+    connection_begin(conn, conn->service->raw, CONNECTION_RAW);
+  else
+    connection_update_reading(conn);
+}
+
+void connection_start(struct connection *conn) {
+  struct service *service = conn->service;
+  if (service->has_proxy_header || !service->raw) {
+    connection_set_timer(conn, service->header_timeout);
+  }
+  if (!service->has_proxy_header) {
+    connection_serve(conn);
+    return;
+  }
+  conn->state = CONNECTION_PROXY;
+  connection_update_reading(conn);
 }
 
 /* ---- what an app asks for */
@@ -382,6 +402,7 @@ void connection_do_due(struct connection *conn) {
 void connection_timed_out(struct connection *conn) {
   connection_hold(conn);
   switch (conn->state) {
+  case CONNECTION_PROXY: proxy_timed_out(conn); break;
   case CONNECTION_HTTP:
   case CONNECTION_BODY:
   case CONNECTION_DECIDING: http_timed_out(conn); break;

@@ -10,7 +10,8 @@
  *                                                                      |
  *   transport closed, nobody holds it: freed  <----------------- CLOSED
  *
- * A request with a body is in BODY before DECIDING; one whose answer keeps the
+ * Where a proxy has to say first whom it speaks for, all begins in PROXY. A
+ * request with a body is in BODY before DECIDING; one whose answer keeps the
  * connection goes back to HTTP. CLOSING: our close frame is queued, the peer's
  * is awaited. ENDING: nothing more is delivered; what is queued goes out, then
  * FIN, then what the peer still sends is thrown away for a moment (RFC
@@ -37,6 +38,7 @@
 
 enum connection_state {
   CONNECTION_RAW,
+  CONNECTION_PROXY,
   CONNECTION_HTTP,
   CONNECTION_BODY,
   CONNECTION_DECIDING,
@@ -55,9 +57,9 @@ enum pause_reason {
 };
 
 /* Owned by the server's list while its transport lives, by holds besides; freed
- * only in connection_drop. Owns its head, reason, unread bytes and queue; holds
- * its endpoint; borrows its transport until `closed`. There may be a hundred
- * thousand of them: the order of the fields leaves no gaps. */
+ * only in connection_drop. Owns its head, reason, unread bytes, client and
+ * queue; holds its endpoint; borrows its transport until `closed`. There may be
+ * a hundred thousand of them: the order of the fields leaves no gaps. */
 struct connection {
   struct list in_server, in_due;
   struct server *server;
@@ -78,14 +80,15 @@ struct connection {
   struct membership *memberships; /* of topics */
   char *head; /* the request's head, as it came; then the protocol */
   struct close_reason *reason; /* of the close event, or NULL */
+  struct client *client;       /* whom a proxy speaks for, or NULL */
   void *app;                   /* whatever the endpoint's owner keeps here */
   int app_view;
   uint32_t head_length;
   uint32_t heard; /* tick of the last byte that came, or that the peer took */
   uint16_t holds;
-  uint16_t close_code; /* of the close event */
-  uint8_t state;
-  uint8_t paused;        /* pause_reason bits */
+  uint16_t close_code;   /* of the close event */
+  uint8_t state : 4;     /* connection_state */
+  uint8_t paused : 4;    /* pause_reason bits */
   bool told_open : 1;    /* `open` was told, `close` not yet */
   bool close_due : 1;    /* `close` is to be told */
   bool drain_due : 1;    /* `drain` is to be told */
@@ -104,7 +107,17 @@ struct connection {
   bool is_http_1_0 : 1;
   bool is_head_request : 1; /* HEAD: the answer has no body */
   bool is_raw : 1;          /* no WebSocket: bytes as they come */
-  struct address peer;
+  bool is_counted : 1;      /* in the server's tally */
+  bool is_refused : 1;      /* there are too many */
+  struct address peer;      /* of the socket */
+};
+
+/* Owned by its connection. Where there is none, the peer is the client, as most
+ * are. */
+struct client {
+  struct address before;  /* the peer, or whom the PROXY header named */
+  struct address address; /* whom the request came from; else as `before` */
+  bool is_secure;
 };
 
 struct close_reason {
@@ -112,10 +125,13 @@ struct close_reason {
   char text[];
 };
 
-/* Takes the transport over. NULL when there is no memory; then it is closed. */
+/* Takes the transport over; connection_start or a refusal is next. NULL when
+ * there is no memory; then it is closed. */
 struct connection *connection_accept(struct server *server,
                                      struct service *service,
                                      struct transport *transport);
+/* Begins to serve it. */
+void connection_start(struct connection *conn);
 
 static inline void connection_hold(struct connection *conn) {
   conn->holds++;
@@ -162,6 +178,14 @@ void connection_terminate(struct connection *conn);
 void connection_pause(struct connection *conn, enum pause_reason reason);
 void connection_resume(struct connection *conn, enum pause_reason reason);
 
+/* The client's address: behind a proxy that is trusted, what that says. */
+static inline const struct address *
+connection_client(const struct connection *conn) {
+  return conn->client ? &conn->client->address : &conn->peer;
+}
+static inline bool connection_is_secure(const struct connection *conn) {
+  return conn->client && conn->client->is_secure;
+}
 /* The sub-protocol that was agreed on, or "". */
 static inline const char *connection_protocol(const struct connection *conn) {
   return conn->has_protocol ? conn->head + conn->head_length : "";

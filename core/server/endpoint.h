@@ -6,6 +6,7 @@
 #ifndef RATCHET_SERVER_ENDPOINT_H
 #define RATCHET_SERVER_ENDPOINT_H
 
+#include "base/network.h"
 #include "proto/frame.h"
 #include "proto/http_head.h"
 
@@ -78,12 +79,17 @@ struct service {
    * head is valid during the call. */
   void (*request)(struct service *service, struct connection *conn,
                   const struct http_head *head);
-  /* A refusal was answered before anybody was asked: for the log. */
+  /* A refusal was answered before anybody was asked, or the connection closed
+   * without a word (status 0): for the log. */
   void (*refused)(struct service *service, struct connection *conn,
                   const struct refusal *refusal);
   uint32_t header_timeout; /* ms */
   size_t max_header_size;  /* bytes */
   size_t max_body_size;    /* bytes */
+  /* Connections of one address, as server/tally.h has it; 0: no limit. */
+  uint32_t max_per_address;
+  struct networks trusted; /* proxies; what they say of the client counts */
+  bool has_proxy_header;   /* each connection begins with one: proxy_header.h */
 };
 
 enum {

@@ -87,6 +87,7 @@ static void receive_head(struct connection *conn, const char *bytes,
     http_refuse(conn, &refusal);
     return;
   }
+  if (!proxy_read_client(conn, &head)) return;
   bool is_upgrade = handshake_is_wanted(&head);
   conn->is_head_request = slice_equals(head.method, SLICE("HEAD"));
   conn->is_http_1_0 = head.minor == 0;
@@ -188,6 +189,7 @@ void http_free_body(struct connection *conn) {
 /* The next request of the same client (RFC 9112 9.3). */
 static void restart(struct connection *conn) {
   http_free_body(conn);
+  proxy_forget_client(conn);
   mem_free(conn->head);
   conn->head = NULL;
   conn->head_length = 0;
@@ -209,10 +211,21 @@ void http_refuse(struct connection *conn, const struct refusal *refusal) {
   conn->state = CONNECTION_DECIDING;
   conn->is_kept = false;
   connection_answer(conn, refusal->status,
-                    refusal->status == 503
+                    refusal->status == 503 || refusal->status == 429
                         ? SLICE(PLAIN_TEXT "Retry-After: 5\r\n")
                         : SLICE(PLAIN_TEXT),
                     reason);
+}
+
+/* The answer is with the kernel when the transport is closed: it goes out
+ * unless the peer's own bytes cross it. */
+void http_refuse_abruptly(struct connection *conn,
+                          const struct refusal *refusal) {
+  connection_hold(conn);
+  http_refuse(conn, refusal);
+  output_flush(conn);
+  connection_terminate(conn);
+  connection_drop(conn);
 }
 
 /* Between two requests a client may be silent: that is no fault of its. */

@@ -1,6 +1,7 @@
 /*
  * internal - what the files of a connection share: connection.c (its life),
- * http.c (before the upgrade), websocket.c (after it), output.c (its queue).
+ * proxy.c (whom it comes from), http.c (before the upgrade), websocket.c (after
+ * it), output.c (its queue).
  */
 #ifndef RATCHET_SERVER_INTERNAL_H
 #define RATCHET_SERVER_INTERNAL_H
@@ -27,6 +28,8 @@ void connection_begin(struct connection *conn, struct endpoint *endpoint,
                       enum connection_state state);
 /* Anything came from the peer, or was taken by it. */
 void connection_heard(struct connection *conn);
+/* What precedes the service's bytes is over: they go to it from here on. */
+void connection_serve(struct connection *conn);
 /* What server_mark and the wheel lead to. */
 void connection_do_due(struct connection *conn);
 void connection_timed_out(struct connection *conn);
@@ -45,6 +48,20 @@ void http_receive(struct connection *conn, uint8_t *bytes, size_t length);
 void http_refuse(struct connection *conn, const struct refusal *refusal);
 void http_timed_out(struct connection *conn);
 void http_free_body(struct connection *conn);
+/* As http_refuse, but does not wait for the peer: closes at once. */
+void http_refuse_abruptly(struct connection *conn,
+                          const struct refusal *refusal);
+
+/* ---- proxy.c */
+
+/* Bytes of the PROXY header, and maybe of what follows it. */
+void proxy_receive(struct connection *conn, const uint8_t *bytes,
+                   size_t length);
+void proxy_timed_out(struct connection *conn);
+/* Finds out whom the request comes from. False: the connection is lost. */
+bool proxy_read_client(struct connection *conn, const struct http_head *head);
+/* The next request may be another client's. */
+void proxy_forget_client(struct connection *conn);
 
 /* ---- websocket.c */
 

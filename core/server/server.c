@@ -40,31 +40,60 @@ int server_init(struct server *server, struct clock *clock) {
   return 0;
 }
 
-/* How many may be told so at a time; the descriptors for it are kept free. */
-enum { REFUSED_MOST = 32 };
-
 /* Raw TCP has no words for it. */
-static void refuse_full(struct server *server, struct service *service,
-                        struct transport *transport) {
-  static const struct refusal full = {503, "no more connections are served"};
-  bool has_room = server->count < server->max_connections + REFUSED_MOST;
-  if (service->raw || !has_room) {
+static void refuse(struct server *server, struct service *service,
+                   struct transport *transport, const struct refusal *refusal) {
+  if (service->raw) {
     transport->ops->close(transport);
     return;
   }
   struct connection *conn = connection_accept(server, service, transport);
-  if (conn) http_refuse(conn, &full);
+  if (!conn) return;
+  conn->is_refused = true;
+  if (server->refused++ < SERVER_REFUSED_MAX && !transport->is_last)
+    http_refuse(conn, refusal);
+  else
+    http_refuse_abruptly(conn, refusal);
+}
+
+/* Peers without an address (of a unix socket) are one host, and proxies speak
+ * for many. */
+static bool is_limited(const struct service *service,
+                       const struct address *peer) {
+  return service->max_per_address > 0 && !service->has_proxy_header &&
+         peer->family != 0 && !networks_have(&service->trusted, peer);
+}
+
+static void accept_counted(struct server *server, struct service *service,
+                           struct transport *transport) {
+  static const struct refusal too_many = {
+      429, "This address has too many connections."};
+  struct address peer = transport->ops->peer(transport);
+  bool is_counted = is_limited(service, &peer);
+  if (is_counted &&
+      tally_count(&server->tally, &peer) >= service->max_per_address) {
+    refuse(server, service, transport, &too_many);
+    return;
+  }
+  struct connection *conn = connection_accept(server, service, transport);
+  if (!conn) return;
+  conn->is_counted = is_counted && tally_enter(&server->tally, &peer);
+  if (is_counted && !conn->is_counted)
+    connection_terminate(conn);
+  else
+    connection_start(conn);
 }
 
 void server_accept(struct server *server, struct service *service,
                    struct transport *transport) {
-  if (server->draining) {
+  static const struct refusal full = {503, "no more connections are served"};
+  bool is_full = server->count - server->refused >= server->max_connections;
+  if (server->draining)
     transport->ops->close(transport);
-  } else if (server->count >= server->max_connections) {
-    refuse_full(server, service, transport);
-  } else {
-    connection_accept(server, service, transport);
-  }
+  else if (is_full || transport->is_last)
+    refuse(server, service, transport, &full);
+  else
+    accept_counted(server, service, transport);
 }
 
 void server_mark(struct server *server, struct connection *conn) {
@@ -120,5 +149,6 @@ void server_drain(struct server *server, void (*drained)(void *owner),
 
 void server_free(struct server *server) {
   topics_free(&server->topics);
+  tally_free(&server->tally);
   mem_free(server->gather);
 }

@@ -8,6 +8,7 @@
 
 #include "base/list.h"
 #include "net/transport.h"
+#include "tally.h"
 #include "topic.h"
 #include "wheel.h"
 
@@ -17,18 +18,20 @@
 struct connection;
 struct service;
 
-/* Owned by main (or a test), by value; borrows the clock. Owns its connections
- * and topics. */
+/* Owned by main (or a test), by value; borrows the clock. Owns its connections,
+ * tally and topics. */
 struct server {
   struct clock *clock;
   struct wheel wheel;
   struct list connections;
   struct list due; /* connections that something is due on */
   struct topics topics;
-  struct pull *pull; /* what is being read, while it is: websocket.c */
-  uint8_t *gather;   /* small frames on their way into one write */
+  struct tally tally; /* of addresses, for services that limit them */
+  struct pull *pull;  /* what is being read, while it is: websocket.c */
+  uint8_t *gather;    /* small frames on their way into one write */
   uint64_t last_id;
   size_t count, max_connections;
+  size_t refused;         /* of `count`: those that are being told so */
   uint32_t drain_timeout; /* ms */
   bool draining;
   struct wheel_entry drain_timer;
@@ -36,12 +39,19 @@ struct server {
   void *owner;
 };
 
-enum { SERVER_DRAIN_TIMEOUT = 10 * 1000 };
+enum {
+  SERVER_DRAIN_TIMEOUT = 10 * 1000,
+  /* So many at a time are refused politely, which takes a moment; further ones
+   * are closed at once, lest they use the descriptors up. */
+  SERVER_REFUSED_MAX = 8,
+};
 
 /* Takes over the clock's alarm. 0 or a negative errno. */
 int server_init(struct server *server, struct clock *clock);
 /* A listener's new transport, to be served by `service`. Refuses with 503 when
- * max_connections are there already. */
+ * max_connections are there already or descriptors run out, with 429 when its
+ * address has as many as the service lets it have; without a word on a raw
+ * service. */
 void server_accept(struct server *server, struct service *service,
                    struct transport *transport);
 /* Does what is due; call at the end of each turn of the loop. */

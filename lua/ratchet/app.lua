@@ -23,9 +23,7 @@ local pattern = require "ratchet.http.pattern"
 ---@field routes ratchet.http.Router
 local App = class()
 
-local listener_options =
-  { headerTimeout = "some_seconds", maxHeaderSize = "head_bytes", maxBodySize = "bytes" }
-local app_options = options.join(options.limits, listener_options)
+local app_options = options.join(options.limits, options.listener)
 local table_options = options.join(app_options,
   { host = "string", port = "port", address = "string" })
 local route_options = options.join(options.limits, { allowMissingOrigin = "boolean" })
@@ -54,8 +52,8 @@ end
 ---@param port integer? 8080 when not given; 0 for any free one
 ---@param address string? where to listen: "127.0.0.1" (this machine only) when not
 ---  given, "0.0.0.0" for everyone
----@param given table? limits for all routes (options.limits), headerTimeout in
----  seconds, maxHeaderSize and maxBodySize in bytes
+---@param given table? limits for all routes (options.limits), and what holds for the
+---  listener (options.listener)
 ---@return ratchet.App
 function App.new(http_host, port, address, given)
   if type(http_host) == "table" then http_host, port, address, given = from_table(http_host) end
@@ -265,14 +263,10 @@ end
 ---ended.
 function App:run()
   require "ratchet.http.request" -- gives the core the request's metatable
-  local bound = listen.open({
-    address = self.address,
-    port = self.port,
-    handle = function(request) return self.routes:handle(request) end,
-    headerTimeout = self.options.headerTimeout,
-    maxHeaderSize = self.options.maxHeaderSize,
-    maxBodySize = self.options.maxBodySize,
-  })
+  local wanted = options.select(self.options, options.listener)
+  wanted.address, wanted.port = self.address, self.port
+  wanted.handle = function(request) return self.routes:handle(request) end
+  local bound = listen.open(wanted)
   self.address, self.port = bound.address, bound.port
   announce(self, bound)
 end

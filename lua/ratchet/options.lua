@@ -9,12 +9,23 @@ local nearest = require "ratchet.nearest"
 local options = {}
 
 local MOST_BYTES = 2 ^ 30
+local MOST_COUNT = 2 ^ 30
 local MOST_SECONDS = 86400
 
 local function whole(low, high)
   return function(value)
     return type(value) == "number" and value % 1 == 0 and value >= low and value <= high
   end
+end
+
+local function is_list_of_strings(value)
+  if type(value) ~= "table" then return false end
+  local count = 0
+  for key, entry in pairs(value) do
+    if type(key) ~= "number" or type(entry) ~= "string" then return false end
+    count = count + 1
+  end
+  return count == #value
 end
 
 local function seconds(value)
@@ -36,6 +47,9 @@ local kinds = {
   age = { "a whole number of seconds, 0 or more", whole(0, 2 ^ 31) },
   life = { "a whole number of seconds", whole(-2 ^ 31, 2 ^ 31) },
   time = { "a time as os.time() tells it", whole(0, 253402300799) },
+  strings = { 'a list of strings, such as { "127.0.0.1" }', is_list_of_strings },
+  count = { "a whole number from 1 to 1073741824", whole(1, MOST_COUNT) },
+  count_or_none = { "a whole number from 0 to 1073741824", whole(0, MOST_COUNT) },
   port = { "a whole number from 0 to 65535", whole(0, 65535) },
 }
 
@@ -82,8 +96,8 @@ end
 ---wrong kind.
 ---@param given table? the options; nil is none
 ---@param known table<string, string|string[]> option name to its kind ("string",
----  "boolean", "table", "bytes", "head_bytes", "seconds", "some_seconds", "age",
----  "life", "time", "port") or to a list of its values
+---  "boolean", "table", "strings", "bytes", "head_bytes", "seconds", "some_seconds",
+---  "age", "life", "time", "count", "count_or_none", "port") or to a list of its values
 ---@param where string what was called, for the message
 ---@return table options `given`, or an empty table
 function options.check(given, known, where)
@@ -118,6 +132,17 @@ options.limits = {
   overflow = { "close", "drop" },
   keepAlive = "seconds",
   closeTimeout = "seconds",
+}
+
+---What holds for a listener; the core knows the defaults.
+options.listener = {
+  headerTimeout = "some_seconds",
+  maxHeaderSize = "head_bytes",
+  maxBodySize = "bytes",
+  trustedProxies = "strings",
+  proxyProtocol = "boolean",
+  maxConnections = "count",
+  maxConnectionsPerAddress = "count_or_none",
 }
 
 ---The part of `given` whose names are in `known`.

@@ -7,6 +7,16 @@ describe("IoServer", function()
   before_each(function() core = fake_core.install() end)
   after_each(fake_core.remove)
 
+  it("gives its options to the listener", function()
+    local given = { proxyProtocol = true, maxConnections = 5, trustedProxies = { "::1" } }
+    IoServer.factory(layers.component(), 8080, nil, given):run()
+    local listened = core.listened[1]
+    assert.is_true(listened.proxyProtocol)
+    assert.are.equal(5, listened.maxConnections)
+    assert.are.same({ "::1" }, listened.trustedProxies)
+    assert.has_error(function() IoServer(layers.component(), 80, nil, { keepAlive = 1 }) end)
+  end)
+
   it("listens on port 80 of every address by default (Ratchet: testFactory)", function()
     local server = IoServer.factory(layers.component())
     assert.are.equal(80, server.port)

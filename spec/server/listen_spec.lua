@@ -49,6 +49,17 @@ describe("listen.open", function()
   end)
 end)
 
+describe("listen.open with what the core does not take", function()
+  after_each(fake_core.remove)
+
+  it("says what it says, and where", function()
+    local core = fake_core.install()
+    function core.listen() error("trustedProxies: no network", 0) end
+    assert.has_error(function() listen.open({ address = "::1", port = 80 }) end,
+      "trustedProxies: no network")
+  end)
+end)
+
 describe("listen.reachable", function()
   it("is what a client on this machine writes", function()
     assert.are.equal("localhost", listen.reachable("0.0.0.0"))

@@ -1,6 +1,6 @@
 /* test_address - where a peer is, as bytes and as text. */
+#include "base/address.h"
 #include "check.h"
-#include "net/address.h"
 
 #include <arpa/inet.h>
 #include <netinet/in.h>

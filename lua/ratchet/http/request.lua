@@ -21,6 +21,7 @@ local uri = require "ratchet.http.uri"
 ---@field version string "1.1" or "1.0"
 ---@field rawHeaders string[] name, value, name, value, ...
 ---@field remoteAddress string
+---@field peerAddress string
 ---@field remotePort integer
 ---@field secure boolean
 ---@field path string? decoded; nil when its percent-encoding is broken

@@ -64,6 +64,17 @@ function core.endpoint(component, options) end
 ---@field maxHeaderSize integer? bytes of a head, 16 KiB when not given, 256 at least; then
 ---  431, or 414 when the request line alone is larger
 ---@field maxBodySize integer? bytes of a request's body, 1 MiB when not given; then 413
+---@field trustedProxies string[]? addresses ("127.0.0.1"), networks ("fd00::/8") or "unix"
+---  (peers of a local socket) whose X-Forwarded-For, X-Forwarded-Proto and Forwarded
+---  (RFC 7239) are believed; nobody's when not given
+---@field proxyProtocol boolean? each connection begins with a PROXY header, version 1 or 2,
+---  which must come within headerTimeout, and from a trusted proxy if there are any; else
+---  the connection is closed. False when not given
+---@field maxConnections integer? of the whole server; the lowest of all listeners' holds;
+---  what the file limit allows when not given; then 503
+---@field maxConnectionsPerAddress integer? of one IPv4 address or IPv6 /64, by the socket;
+---  trusted proxies and listeners with proxyProtocol are not limited; 0, which it is when
+---  not given, for no limit; then 429
 
 ---Listens. Raises when the table makes no sense.
 ---@param listener ratchet.core.Listener
@@ -115,15 +126,19 @@ function core.wake(ticket, ...) end
 ---is the app's own: conn.name = "ada". Setting one that is here raises.
 ---@class ratchet.Connection: userdata
 ---@field resourceId integer unique in the process, never used again
----@field remoteAddress string? the client's address; nil once the connection is gone
----@field remotePort integer? nil once the connection is gone
+---@field remoteAddress string? the client's address, what a trusted proxy says it is;
+---  nil once the connection is gone
+---@field remotePort integer? 0 when a proxy does not tell it; nil once the connection is
+---  gone
+---@field peerAddress string? the socket's address, which may be a proxy's; "" on a unix
+---  socket; nil once the connection is gone
 ---@field httpRequest ratchet.http.Request? what it began with, always the same value;
 ---  nil on a listener of raw TCP
 ---@field protocol string the sub-protocol that was agreed on (RFC 6455 1.9), "" for none
 ---@field extensions string the extensions that were agreed on (RFC 6455 9), "" for none
 ---@field readyState integer 1 open, 2 closing, 3 closed
 ---@field bufferedAmount integer bytes that are queued and not yet taken by the system
----@field secure boolean does it run over TLS?
+---@field secure boolean does the client speak TLS? A trusted proxy says so
 ---@field [string] any
 local Connection = {}
 
@@ -213,9 +228,10 @@ function Topic:broadcast(message, options) end
 ---@field version "1.0"|"1.1"
 ---@field rawHeaders string[] name, value, name, value, ... as they were sent
 ---@field body string the content, whole; "" without one (RFC 9110 6.4)
----@field remoteAddress string
----@field remotePort integer
----@field secure boolean did it come over TLS?
+---@field remoteAddress string the client's, what a trusted proxy says it is
+---@field remotePort integer 0 when a proxy does not tell it
+---@field peerAddress string the socket's, which may be a proxy's; "" on a unix socket
+---@field secure boolean did the client speak TLS? A trusted proxy says so
 ---@field upgradeStatus integer? 400, 405 or 426 when it is no good handshake
 ---  (RFC 6455 4.2.1); nil when it is
 ---@field upgradeReason string? what is wrong with it, one sentence

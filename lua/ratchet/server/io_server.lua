@@ -16,26 +16,34 @@ local IoServer = class()
 ---@param app table a component, or a layer with `handle`
 ---@param port integer? 80 when not given; 0 for any free one
 ---@param address string? "0.0.0.0" when not given
+---@param given table? options.listener
 ---@return ratchet.server.IoServer
-function IoServer.new(app, port, address)
+function IoServer.new(app, port, address, given)
   port, address = port or 80, address or "0.0.0.0"
   if not component.has(app, "handle") then component.check(app, "IoServer") end
   options.argument("port", port, "port", "IoServer")
   options.argument("address", address, "string", "IoServer")
-  return setmetatable({ app = app, port = port, address = address }, IoServer)
+  return setmetatable({
+    app = app,
+    port = port,
+    address = address,
+    options = options.check(given, options.listener, "IoServer"),
+  }, IoServer)
 end
 
 ---As in Ratchet: the usual way to make one.
 ---@param app table
 ---@param port integer?
 ---@param address string?
+---@param given table?
 ---@return ratchet.server.IoServer
-function IoServer.factory(app, port, address)
-  return IoServer.new(app, port, address)
+function IoServer.factory(app, port, address, given)
+  return IoServer.new(app, port, address, given)
 end
 
 local function listener_for(server)
-  local wanted = { address = server.address, port = server.port }
+  local wanted = options.select(server.options, options.listener)
+  wanted.address, wanted.port = server.address, server.port
   local app = server.app
   if component.has(app, "handle") then
     require "ratchet.http.request" -- gives the core the request's metatable

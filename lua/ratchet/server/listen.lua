@@ -52,7 +52,8 @@ function listen.open(wanted)
   local options = native.options()
   wanted.address = address_wanted(options.host) or wanted.address
   wanted.port = options.port or wanted.port
-  local bound, message, code = core.listen(wanted)
+  local is_sensible, bound, message, code = pcall(core.listen, wanted)
+  if not is_sensible then raise("%s", bound) end
   if bound then return bound end
   local cure = cures[code] and "; " .. cures[code] or ""
   raise("cannot listen on %s:%d: %s%s",
