@@ -34,6 +34,19 @@ local kinds = {
     function(v) return seconds(v) and v > 0 end,
   },
   port = { "a whole number from 0 to 65535", whole(0, 65535) },
+  port_or_none = {
+    "a whole number from 0 to 65535, or false for none",
+    function(v) return v == false or whole(0, 65535)(v) end,
+  },
+  path = {
+    "the path of a file",
+    function(v) return type(v) == "string" and v ~= "" and not v:find("\0", 1, true) end,
+  },
+  mode = {
+    'a string of three octal digits, such as "0660"',
+    function(v) return type(v) == "string" and v:find("^0?[0-7][0-7][0-7]$") ~= nil end,
+  },
+  descriptor = { "a whole number from 3 to 65535", whole(3, 65535) },
 }
 
 local function sorted_keys(t)
@@ -79,8 +92,8 @@ end
 ---wrong kind.
 ---@param given table? the options; nil is none
 ---@param known table<string, string|string[]> option name to its kind ("string",
----  "boolean", "table", "bytes", "head_bytes", "seconds", "some_seconds", "port") or to
----  a list of its values
+---  "boolean", "table", "bytes", "head_bytes", "seconds", "some_seconds", "port",
+---  "port_or_none", "path", "mode", "descriptor") or to a list of its values
 ---@param where string what was called, for the message
 ---@return table options `given`, or an empty table
 function options.check(given, known, where)
