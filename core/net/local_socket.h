@@ -18,8 +18,9 @@ struct local_file {
 };
 
 /* Binds a new socket to `path`; `mode` is the file's, or -1 for what the umask
- * leaves. The file of a server that is gone is replaced; where one answers, or
- * is about to, it is EADDRINUSE, and EEXIST where there is any other file.
+ * leaves. The file of a server that is gone is replaced; where one listens it
+ * is EADDRINUSE, and EEXIST where there is any other file. Two that begin in
+ * the same instant may both think the other is gone: the last has the path.
  * Returns the descriptor, which is the caller's, or a negative errno. */
 int local_socket_bind(const char *path, int mode, struct local_file *file);
 /* Removes the file, unless another one has taken its place. */

@@ -225,6 +225,20 @@ void script_push_handed(lua_State *L) {
   }
 }
 
+void script_report_handed(const struct script *script) {
+  struct bound bound;
+  int count = handed_count();
+  for (int i = 0; i < count; i++) {
+    int fd = HANDED_FIRST + i;
+    if (bound_of(fd, &bound) != 0 || is_served(script, fd)) continue;
+    struct slice name = handed_name(i);
+    log_printf(LOG_WARN,
+               "descriptor %d (%.*s) was handed over, and the app does not "
+               "listen on it",
+               fd, (int)name.length, name.at);
+  }
+}
+
 int script_listen(lua_State *L) {
   struct script *script = script_of(L);
   luaL_checktype(L, 1, LUA_TTABLE);

@@ -227,6 +227,7 @@ test('sockets that were handed over, by their name', async (t) => {
   const bound = await server.noted(['bound'], 2);
   assert.deepStrictEqual(bound.map((one) => one[2]), [ports[0], ports[2]]);
   assert.strictEqual(await get(t, ports[2]), 'hello 127.0.0.1');
+  await server.logged(/warn descriptor 4 \(other\) was handed over, and the app does not/);
 });
 
 test('a socket that was handed over is used for its port, or path', async (t) => {
