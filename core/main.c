@@ -187,6 +187,7 @@ static bool load(struct program *program) {
   if (!script_load(program->script, program->count, program->arguments)) {
     return false;
   }
+  script_report_handed(program->script);
   if (script_is_listening(program->script)) return true;
   log_printf(LOG_ERROR, "%s listens nowhere: its last line should be app:run()",
              app);

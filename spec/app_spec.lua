@@ -38,7 +38,7 @@ describe("App", function()
     assert.has_error(function() App({ prot = 80 }) end,
       'ratchet.App: unknown option "prot"; did you mean "port"?')
     assert.has_error(function() App("localhost", "80") end,
-      'ratchet.App: the port must be a whole number from 0 to 65535; it is "80"')
+      'ratchet.App: the port must be a whole number from 0 to 65535, or false for none; it is "80"')
     assert.has_error(function() App(8080) end, "ratchet.App: the host must be a string; it is 8080")
     assert.has_error(function() App("localhost", 80, "0.0.0.0", { keepalive = 1 }) end,
       'ratchet.App: unknown option "keepalive"; did you mean "keepAlive"?')
@@ -356,5 +356,52 @@ describe("App:static", function()
 
   it("refuses what is no folder", function()
     assert.has_error(function() app:static("/s", "spec/none") end)
+  end)
+end)
+
+describe("App:listen", function()
+  local app
+  before_each(function()
+    core = fake_core.install()
+    app = App("localhost", 8080)
+    app:get("/", page)
+  end)
+  after_each(fake_core.remove)
+
+  it("is beside the app's own address", function()
+    app:route("/any", layers.answering(), nil, "")
+    assert.are.equal(app, app:listen({ address = "::1", port = 8081 }))
+    app:listen({ unix = "/run/x.sock", mode = "0660" })
+    app:listen({ address = "0.0.0.0", port = 8080 })
+    app:run()
+    assert.are.same({ "127.0.0.1", "::1", "0.0.0.0" },
+      { core.listened[1].address, core.listened[2].address, core.listened[4].address })
+    assert.are.equal(432, core.listened[3].mode)
+    assert.are.same({
+      "http://localhost:8080/", "http://localhost:8080/any",
+      "http://[::1]:8081/", "http://[::1]:8081/any", "unix:/run/x.sock",
+    }, core.announced)
+    assert.are.equal(4, #app.listeners)
+    assert.are.equal(8080, app.port)
+  end)
+
+  it("is all there is when the app has no port of its own", function()
+    for _, own in ipairs({ App("localhost", false), App({ port = false }) }) do
+      core = fake_core.install()
+      assert.is_false(own.port)
+      own:listen({ unix = "/run/x.sock" }):run()
+      assert.are.same({ "unix:/run/x.sock" }, core.announced)
+      assert.is_false(own.port)
+    end
+  end)
+
+  it("refuses what makes no sense", function()
+    local _, message = pcall(function() app:listen({ port = "http" }) end)
+    assert.matches('app_spec%.lua:%d+: app:listen: option "port" must be', message)
+    assert.has_error(function() App("localhost", false):run() end,
+      "app:run: there is no port, and no app:listen{...}")
+    app:run()
+    assert.has_error(function() app:listen({ port = 81 }) end,
+      "app:listen: app:run() has listened already")
   end)
 end)

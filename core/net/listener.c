@@ -1,8 +1,11 @@
 #include "listener.h"
 
 #include "base/mem.h"
+#include "local_socket.h"
 
+#include <errno.h>
 #include <string.h>
+#include <unistd.h>
 
 enum { BACKLOG = 4096 };
 
@@ -14,6 +17,7 @@ struct listener {
   void *owner;
   enum stream_kind kind;
   bool turning_away, missed; /* `spare` is in use; somebody else waits */
+  struct local_file file;    /* of a unix socket that was made here */
   union stream_handle spare;
   union stream_handle uv;
 };
@@ -60,6 +64,7 @@ static void on_closed(uv_handle_t *handle) {
 }
 
 void listener_close(struct listener *listener) {
+  local_file_remove(&listener->file);
   uv_close(&listener->uv.handle, on_closed);
 }
 
@@ -102,34 +107,80 @@ static int resolve(struct loop *loop, const char *host, int port,
   return 0;
 }
 
+static int open_tcp(struct listener *made, const char *host, int port,
+                    unsigned flags) {
+  struct sockaddr_storage address = {0};
+  int error = resolve(made->loop, host, port, &address);
+  if (error) return error;
+  return uv_tcp_bind(&made->uv.tcp, (struct sockaddr *)&address, flags);
+}
+
 int listener_open_tcp(struct loop *loop, const char *host, int port,
                       listener_accepted accepted, void *owner,
                       struct listener **listener) {
-  struct sockaddr_storage address = {0};
   if (port < 0 || port > 65535) return UV_EINVAL;
-  int error = resolve(loop, host, port, &address);
-  if (error) return error;
   struct listener *made = listener_new(loop, STREAM_TCP, accepted, owner);
   if (!made) return UV_ENOMEM;
-  error = uv_tcp_bind(&made->uv.tcp, (struct sockaddr *)&address, 0);
-  return listen_or_close(made, error, listener);
+  return listen_or_close(made, open_tcp(made, host, port, 0), listener);
 }
 
-int listener_open_pipe(struct loop *loop, const char *path,
+int listener_open_tcp6(struct loop *loop, const char *host, int port,
+                       listener_accepted accepted, void *owner,
+                       struct listener **listener) {
+  if (port < 0 || port > 65535) return UV_EINVAL;
+  struct listener *made = listener_new(loop, STREAM_TCP, accepted, owner);
+  if (!made) return UV_ENOMEM;
+  return listen_or_close(made, open_tcp(made, host, port, UV_TCP_IPV6ONLY),
+                         listener);
+}
+
+static int open_pipe(struct listener *made, const char *path, int mode) {
+  int fd = local_socket_bind(path, mode, &made->file);
+  if (fd < 0) return fd;
+  int error = uv_pipe_open(&made->uv.pipe, fd);
+  if (error) close(fd);
+  return error;
+}
+
+int listener_open_pipe(struct loop *loop, const char *path, int mode,
                        listener_accepted accepted, void *owner,
                        struct listener **listener) {
   struct listener *made = listener_new(loop, STREAM_PIPE, accepted, owner);
   if (!made) return UV_ENOMEM;
-  return listen_or_close(made, uv_pipe_bind(&made->uv.pipe, path), listener);
+  return listen_or_close(made, open_pipe(made, path, mode), listener);
+}
+
+static int adopt(struct listener *made, int fd) {
+  if (made->kind == STREAM_TCP) return uv_tcp_open(&made->uv.tcp, fd);
+  return uv_pipe_open(&made->uv.pipe, fd);
+}
+
+/* It listens before it is adopted: what cannot is not closed here. */
+int listener_open_descriptor(struct loop *loop, int fd,
+                             listener_accepted accepted, void *owner,
+                             struct listener **listener) {
+  struct bound bound;
+  int error = bound_of(fd, &bound);
+  if (error) return error;
+  if (listen(fd, BACKLOG) != 0) return uv_translate_sys_error(errno);
+  enum stream_kind kind = bound.address.family ? STREAM_TCP : STREAM_PIPE;
+  struct listener *made = listener_new(loop, kind, accepted, owner);
+  if (!made) return UV_ENOMEM;
+  return listen_or_close(made, adopt(made, fd), listener);
+}
+
+int listener_descriptor(const struct listener *listener) {
+  uv_os_fd_t fd = -1;
+  uv_fileno(&listener->uv.handle, &fd);
+  return fd;
+}
+
+struct bound listener_bound(const struct listener *listener) {
+  struct bound bound;
+  bound_of(listener_descriptor(listener), &bound);
+  return bound;
 }
 
 int listener_port(const struct listener *listener) {
-  struct sockaddr_storage name;
-  int length = sizeof name;
-  if (listener->kind != STREAM_TCP) return 0;
-  if (uv_tcp_getsockname(&listener->uv.tcp, (struct sockaddr *)&name,
-                         &length)) {
-    return 0;
-  }
-  return address_of((struct sockaddr *)&name).port;
+  return listener_bound(listener).address.port;
 }

@@ -5,6 +5,7 @@
 #ifndef RATCHET_NET_LISTENER_H
 #define RATCHET_NET_LISTENER_H
 
+#include "bound.h"
 #include "stream.h"
 
 struct listener;
@@ -17,12 +18,25 @@ typedef void (*listener_accepted)(void *owner, struct transport *transport);
 int listener_open_tcp(struct loop *loop, const char *host, int port,
                       listener_accepted accepted, void *owner,
                       struct listener **listener);
-/* A unix socket at `path`. */
-int listener_open_pipe(struct loop *loop, const char *path,
+/* As that, for IPv6 alone: "::" otherwise takes IPv4 too. UV_EINVAL for an
+ * address of IPv4. */
+int listener_open_tcp6(struct loop *loop, const char *host, int port,
                        listener_accepted accepted, void *owner,
                        struct listener **listener);
-/* The port that is really listened on; 0 for a pipe. */
+/* A unix socket at `path`, as in local_socket.h. */
+int listener_open_pipe(struct loop *loop, const char *path, int mode,
+                       listener_accepted accepted, void *owner,
+                       struct listener **listener);
+/* A socket that is bound already, TCP or unix. It is the listener's when this
+ * has succeeded; its file, if it has one, remains its maker's. */
+int listener_open_descriptor(struct loop *loop, int fd,
+                             listener_accepted accepted, void *owner,
+                             struct listener **listener);
+/* Where it really listens. */
+struct bound listener_bound(const struct listener *listener);
+/* The port of that; 0 for a pipe. */
 int listener_port(const struct listener *listener);
+int listener_descriptor(const struct listener *listener);
 /* Stops listening at once and frees the listener when libuv lets go of it. */
 void listener_close(struct listener *listener);
 

@@ -1,6 +1,6 @@
 /*
  * http_body - the body of a request, gathered: by its Content-Length, or
- * chunked (RFC 9112 6 and 7.1), which llhttp takes apart.
+ * chunked (RFC 9112 6 and 7.1), which http_chunks takes apart.
  */
 #ifndef RATCHET_PROTO_HTTP_BODY_H
 #define RATCHET_PROTO_HTTP_BODY_H
@@ -24,9 +24,10 @@ enum http_body_state {
 /* Has the request a body? */
 bool http_head_has_body(const struct http_head *head);
 
-/* For a head that http_head_parse took, as bytes. At most `limit` bytes of
- * content. NULL when there is no memory. */
-struct http_body *http_body_new(struct slice head, size_t limit);
+/* For a head that http_head_parse took, and that has a body: what is needed of
+ * it is copied. At most `limit` bytes of content. NULL when there is no memory.
+ */
+struct http_body *http_body_new(const struct http_head *head, size_t limit);
 /* Looks at bytes behind those it has seen; `used` says how many belong to it:
  * what follows a whole body is the next request. */
 enum http_body_state http_body_feed(struct http_body *body, const char *bytes,

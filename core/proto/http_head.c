@@ -260,27 +260,45 @@ static bool check_length(struct http_head *head, struct refusal *refusal) {
   return true;
 }
 
-/* Exactly one "chunked" is understood. */
+/* The codings of all lines, in their order. */
+struct codings {
+  size_t chunked, unknown;
+  bool ends_in_chunked;
+};
+
+static bool take_codings(struct slice rest, struct codings *codings) {
+  while (rest.at) {
+    struct slice coding = slice_trim(slice_cut(&rest, ','));
+    if (!http_is_token(coding)) return false;
+    codings->ends_in_chunked = slice_equals_nocase(coding, SLICE("chunked"));
+    if (codings->ends_in_chunked)
+      codings->chunked++;
+    else
+      codings->unknown++;
+  }
+  return true;
+}
+
+/* Exactly one "chunked" is understood. Where another coding is the last, nobody
+ * can say where the body ends: RFC 9112 6.3 wants 400 for that. */
 static bool check_codings(const struct http_head *head,
                           struct refusal *refusal) {
-  size_t chunked = 0;
-
+  struct codings codings = {0};
   for (size_t n = 0;; n++) {
-    struct slice rest = http_head_get(head, "transfer-encoding", n);
-    if (!rest.at) break;
-    while (rest.at) {
-      struct slice coding = slice_trim(slice_cut(&rest, ','));
-      if (slice_equals_nocase(coding, SLICE("chunked"))) {
-        chunked++;
-      } else if (http_is_token(coding)) {
-        return reject(refusal, 501, "The transfer coding is not chunked.");
-      } else {
-        return reject(refusal, 400, "Transfer-Encoding is malformed.");
-      }
+    struct slice line = http_head_get(head, "transfer-encoding", n);
+    if (!line.at) break;
+    if (!take_codings(line, &codings)) {
+      return reject(refusal, 400, "Transfer-Encoding is malformed.");
     }
   }
-  if (chunked == 1) return true;
-  return reject(refusal, 400, "Transfer-Encoding says chunked twice.");
+  if (!codings.ends_in_chunked) {
+    return reject(refusal, 400, "Transfer-Encoding does not end in chunked.");
+  }
+  if (codings.chunked > 1) {
+    return reject(refusal, 400, "Transfer-Encoding says chunked twice.");
+  }
+  if (codings.unknown == 0) return true;
+  return reject(refusal, 501, "The transfer coding is not chunked.");
 }
 
 /* Where does the body end (RFC 9112 6.3)? Two answers are as bad as none. */

@@ -60,11 +60,11 @@ struct http_head {
 
 /* `bytes` is a whole head, as http_scan measured it. False with a refusal: 400
  * for what RFC 9112 forbids (no Host, two Hosts, a malformed Host or target,
- * Content-Length with Transfer-Encoding, differing lengths), 501 for a transfer
- * coding other than chunked and for a method that llhttp does not know, 505 for
- * another version than 1.0 and 1.1. The target begins with a slash, or is an
- * absolute URI (RFC 9112 3.2.2), or is the asterisk of OPTIONS. An empty Host
- * passes: RFC 9112 3.2 allows it. */
+ * Content-Length with Transfer-Encoding, two lengths, a transfer coding that
+ * does not end in chunked), 501 for another coding before chunked and for a
+ * method that llhttp does not know, 505 for another version than 1.0 and 1.1.
+ * The target begins with a slash, or is an absolute URI (RFC 9112 3.2.2), or is
+ * the asterisk of OPTIONS. An empty Host passes: RFC 9112 3.2 allows it. */
 bool http_head_parse(struct http_head *head, const char *bytes, size_t length,
                      struct refusal *refusal);
 

@@ -77,5 +77,7 @@ int script_open_core(lua_State *L) {
   script_set_text(L, "version", SLICE(RATCHET_VERSION));
   push_options(L, &script_of(L)->options);
   lua_setfield(L, -2, "options");
+  script_push_handed(L);
+  lua_setfield(L, -2, "handed");
   return 1;
 }

@@ -268,6 +268,8 @@ void request_failed(struct connection *conn);
 /* ---- listen.c */
 
 int script_listen(lua_State *L);
+/* Pushes the list core.handed. */
+void script_push_handed(lua_State *L);
 void script_close_listeners(struct script *script);
 void script_drop_services(struct script *script);
 void script_free_services(struct script *script);

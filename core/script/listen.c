@@ -5,6 +5,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "internal.h"
+#include "net/handed.h"
 
 /* Owned by the script, freed with it: connections refer to it until they end.
  * Its listener is closed when the server drains. */
@@ -18,6 +19,10 @@ struct script_service {
 
 static struct script_service *service_of(struct service *base) {
   return (struct script_service *)base;
+}
+
+static struct script_service *owner_of(struct list *link) {
+  return LIST_OWNER(link, struct script_service, link);
 }
 
 struct asked {
@@ -212,16 +217,40 @@ static void free_service(struct script_service *service) {
   mem_free(service);
 }
 
+/* Descriptors are given once: a second owner would close it under the first.
+ */
+static bool is_served(const struct script *script, int fd) {
+  struct list *link = script->services.next;
+  for (; link != &script->services; link = link->next) {
+    struct listener *listener = owner_of(link)->listener;
+    if (listener && listener_descriptor(listener) == fd) return true;
+  }
+  return false;
+}
+
+static int open_tcp(lua_State *L, struct script *script,
+                    struct script_service *service) {
+  const char *host = text_field(L, "address", "127.0.0.1");
+  int port = integer_field(L, "port", 0);
+  lua_getfield(L, 1, "ipv6Only");
+  bool is_six = lua_toboolean(L, -1);
+  lua_pop(L, 1);
+  return (is_six ? listener_open_tcp6 : listener_open_tcp)(
+      script->loop, host, port, on_accepted, service, &service->listener);
+}
+
 static int open_listener(lua_State *L, struct script *script,
                          struct script_service *service) {
   const char *path = text_field(L, "path", NULL);
-  if (path) {
-    return listener_open_pipe(script->loop, path, on_accepted, service,
-                              &service->listener);
+  int fd = integer_field(L, "fd", -1);
+  if (fd >= 0) {
+    if (is_served(script, fd)) return UV_EEXIST;
+    return listener_open_descriptor(script->loop, fd, on_accepted, service,
+                                    &service->listener);
   }
-  return listener_open_tcp(script->loop, text_field(L, "address", "127.0.0.1"),
-                           integer_field(L, "port", 0), on_accepted, service,
-                           &service->listener);
+  if (!path) return open_tcp(L, script, service);
+  return listener_open_pipe(script->loop, path, integer_field(L, "mode", -1),
+                            on_accepted, service, &service->listener);
 }
 
 static int push_failure(lua_State *L, int error) {
@@ -231,12 +260,31 @@ static int push_failure(lua_State *L, int error) {
   return 3;
 }
 
-static int push_listener(lua_State *L, const struct script_service *service) {
-  lua_createtable(L, 0, 2);
-  lua_getfield(L, 1, "address");
-  lua_setfield(L, -2, "address");
-  lua_pushinteger(L, listener_port(service->listener));
+/* Sets the fields address and port, or path, of the table on the top. */
+static void set_bound(lua_State *L, const struct bound *bound) {
+  char address[ADDRESS_TEXT_MAX];
+  if (bound->address.family == 0) {
+    script_set_text(L, "path", slice_of(bound->path));
+    return;
+  }
+  address_format(&bound->address, address);
+  script_set_text(L, "address", slice_of(address));
+  lua_pushinteger(L, bound->address.port);
   lua_setfield(L, -2, "port");
+}
+
+/* A name that was asked for is kept as it is. */
+static int push_listener(lua_State *L, const struct script_service *service) {
+  struct bound bound = listener_bound(service->listener);
+  lua_createtable(L, 0, 2);
+  set_bound(L, &bound);
+  if (bound.address.family == 0) return 1;
+  lua_getfield(L, 1, "address");
+  if (lua_isnil(L, -1)) {
+    lua_pop(L, 1);
+  } else {
+    lua_setfield(L, -2, "address");
+  }
   return 1;
 }
 
@@ -251,6 +299,35 @@ static struct service read_service(lua_State *L) {
       .max_per_address = max_per_address(L),
       .has_proxy_header = has_proxy_header(L),
   };
+}
+
+void script_push_handed(lua_State *L) {
+  struct bound bound;
+  lua_newtable(L);
+  int count = handed_count();
+  for (int i = 0; i < count; i++) {
+    if (bound_of(HANDED_FIRST + i, &bound) != 0) continue;
+    lua_createtable(L, 0, 4);
+    set_bound(L, &bound);
+    script_set_text(L, "name", handed_name(i));
+    lua_pushinteger(L, HANDED_FIRST + i);
+    lua_setfield(L, -2, "fd");
+    lua_rawseti(L, -2, (int)lua_objlen(L, -2) + 1);
+  }
+}
+
+void script_report_handed(const struct script *script) {
+  struct bound bound;
+  int count = handed_count();
+  for (int i = 0; i < count; i++) {
+    int fd = HANDED_FIRST + i;
+    if (bound_of(fd, &bound) != 0 || is_served(script, fd)) continue;
+    struct slice name = handed_name(i);
+    log_printf(LOG_WARN,
+               "descriptor %d (%.*s) was handed over, and the app does not "
+               "listen on it",
+               fd, (int)name.length, name.at);
+  }
 }
 
 int script_listen(lua_State *L) {
@@ -276,10 +353,6 @@ int script_listen(lua_State *L) {
   if (service->base.raw) endpoint_drop(service->base.raw);
   free_service(service);
   return push_failure(L, error);
-}
-
-static struct script_service *owner_of(struct list *link) {
-  return LIST_OWNER(link, struct script_service, link);
 }
 
 bool script_is_listening(const struct script *script) {

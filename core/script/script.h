@@ -29,6 +29,8 @@ struct script *script_new(struct loop *loop, struct server *server,
 bool script_load(struct script *script, int count, char **arguments);
 /* Does the app listen anywhere? */
 bool script_is_listening(const struct script *script);
+/* Logs a warning for each socket that was handed over and is not used. */
+void script_report_handed(const struct script *script);
 /* The addresses that the app announced, one a line. */
 const char *script_addresses(const struct script *script);
 /* No new connection is accepted from here on. */

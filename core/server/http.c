@@ -64,8 +64,7 @@ static void begin_body(struct connection *conn, const struct http_head *head,
     return;
   }
   if (!may_begin_body(conn, head, has_come)) return;
-  struct slice bytes = {conn->head, conn->head_length};
-  conn->in.body = http_body_new(bytes, limit);
+  conn->in.body = http_body_new(head, limit);
   if (!conn->in.body) {
     connection_lose(conn, CLOSE_ABNORMAL);
     return;
@@ -74,6 +73,10 @@ static void begin_body(struct connection *conn, const struct http_head *head,
   conn->state = CONNECTION_BODY;
   connection_set_timer(conn, SERVICE_BODY_TIMEOUT);
 }
+
+/* Would what follows be the body, or frames? */
+static const struct refusal two_in_one = {400,
+                                          "A WebSocket handshake has no body."};
 
 static void receive_head(struct connection *conn, const char *bytes,
                          size_t length, bool has_more) {
@@ -89,10 +92,14 @@ static void receive_head(struct connection *conn, const char *bytes,
   }
   if (!proxy_read_client(conn, &head)) return;
   bool is_upgrade = handshake_is_wanted(&head);
+  if (is_upgrade && http_head_has_body(&head)) {
+    http_refuse(conn, &two_in_one);
+    return;
+  }
   conn->is_head_request = slice_equals(head.method, SLICE("HEAD"));
   conn->is_http_1_0 = head.minor == 0;
   conn->is_kept = head.keep_alive && !is_upgrade;
-  if (http_head_has_body(&head) && !is_upgrade) {
+  if (http_head_has_body(&head)) {
     begin_body(conn, &head, has_more);
   } else {
     ask(conn, &head);

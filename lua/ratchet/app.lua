@@ -18,14 +18,15 @@ local pattern = require "ratchet.http.pattern"
 
 ---@class ratchet.App
 ---@field httpHost string
----@field port integer the real one once run() has listened
+---@field port integer|false the real one once run() has listened
 ---@field address string
+---@field listeners table[] where run() listens: { address=, port= } or { path= }
 ---@field routes ratchet.http.Router
 local App = class()
 
 local app_options = options.join(options.limits, options.listener)
 local table_options = options.join(app_options,
-  { host = "string", port = "port", address = "string" })
+  { host = "string", port = "port_or_none", address = "string" })
 local route_options = options.join(options.limits, { allowMissingOrigin = "boolean" })
 
 -- ratchet.App{ host=, port=, address=, ... } as the four arguments.
@@ -49,7 +50,8 @@ end
 ---@param http_host string|table? the host that clients write in the address,
 ---  "localhost" when not given, "" for any; or one table with host, port, address
 ---  and the options
----@param port integer? 8080 when not given; 0 for any free one
+---@param port integer|false? 8080 when not given; 0 for any free one; false for none:
+---  only what app:listen says
 ---@param address string? where to listen: "127.0.0.1" (this machine only) when not
 ---  given, "0.0.0.0" for everyone
 ---@param given table? limits for all routes (options.limits), and what holds for the
@@ -57,9 +59,10 @@ end
 ---@return ratchet.App
 function App.new(http_host, port, address, given)
   if type(http_host) == "table" then http_host, port, address, given = from_table(http_host) end
-  http_host, port, address = http_host or "localhost", port or 8080, address or "127.0.0.1"
+  http_host, address = http_host or "localhost", address or "127.0.0.1"
+  if port == nil then port = 8080 end
   options.argument("the host", http_host, "string", "ratchet.App")
-  options.argument("the port", port, "port", "ratchet.App")
+  options.argument("the port", port, "port_or_none", "ratchet.App")
   options.argument("the address", address, "string", "ratchet.App")
   return setmetatable({
     httpHost = http_host,
@@ -69,6 +72,7 @@ function App.new(http_host, port, address, given)
     routes = Router(),
     hosts = default_hosts(http_host),
     announced = {}, -- list of { scheme, host, path }
+    wanted = port and { { address = address, port = port } } or {}, -- for listen.open
   }, App)
 end
 
@@ -238,24 +242,44 @@ function App:handle(request)
   return self.routes:handle(request)
 end
 
-local function url_of(route, bound)
-  local name = route.host
-  if name == "" then name = listen.reachable(bound.address) end
-  local port = bound.port == 80 and "" or ":" .. bound.port
-  return ("%s://%s%s%s"):format(route.scheme, listen.in_url(name), port, route.path)
+---Listens at one more address, beside the one that the app was made with.
+---@param given table { address=, port=, ipv6Only= }, { unix=, mode= }, { fd= }, or
+---  { systemd= }
+---@return ratchet.App self
+function App:listen(given)
+  if self.listeners then raise("app:listen: app:run() has listened already") end
+  self.wanted[#self.wanted + 1] = listen.check(given, "app:listen")
+  return self
 end
 
--- Pages go first: they are what one opens.
-local function announce(app, bound)
-  local core, pages, others, seen = native.core(), {}, {}, {}
-  for _, route in ipairs(app.announced) do
-    local url = url_of(route, bound)
-    local list = route.scheme == "http" and pages or others
-    if not seen[url] then list[#list + 1] = url end
-    seen[url] = true
+-- "localhost" need not lead to ::1.
+local function name_in_url(route, bound)
+  local is_six = bound.address == "::1" and host.is_loopback(route.host)
+  if route.host == "" or is_six then return listen.reachable(bound.address) end
+  return listen.in_url(route.host)
+end
+
+local function url_of(route, bound)
+  local port = bound.port == 80 and "" or ":" .. bound.port
+  return ("%s://%s%s%s"):format(route.scheme, name_in_url(route, bound), port, route.path)
+end
+
+-- Each once: pages first, for they are what one opens, then unix sockets last.
+local function announce(app, listeners)
+  local lists, seen = { page = {}, other = {}, unix = {} }, {}
+  local function add(list, text)
+    if not seen[text] then list[#list + 1] = text end
+    seen[text] = true
   end
-  for _, url in ipairs(pages) do core.announce(url) end
-  for _, url in ipairs(others) do core.announce(url) end
+  for _, bound in ipairs(listeners) do
+    if bound.path then add(lists.unix, listen.shown(bound)) end
+    for _, route in ipairs(bound.port and app.announced or {}) do
+      add(route.scheme == "http" and lists.page or lists.other, url_of(route, bound))
+    end
+  end
+  for _, name in ipairs({ "page", "other", "unix" }) do
+    for _, text in ipairs(lists[name]) do native.core().announce(text) end
+  end
 end
 
 ---Starts to listen and prints the URLs that work; raises one line with a cure
@@ -263,12 +287,13 @@ end
 ---ended.
 function App:run()
   require "ratchet.http.request" -- gives the core the request's metatable
-  local wanted = options.select(self.options, options.listener)
-  wanted.address, wanted.port = self.address, self.port
-  wanted.handle = function(request) return self.routes:handle(request) end
-  local bound = listen.open(wanted)
-  self.address, self.port = bound.address, bound.port
-  announce(self, bound)
+  if #self.wanted == 0 then raise("app:run: there is no port, and no app:listen{...}") end
+  local serving = options.select(self.options, options.listener)
+  serving.handle = function(request) return self.routes:handle(request) end
+  self.listeners = listen.open(self.wanted, serving)
+  local bound = listen.first_port(self.listeners)
+  if bound then self.address, self.port = bound.address, bound.port end
+  announce(self, self.listeners)
 end
 
 return App

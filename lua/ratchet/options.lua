@@ -51,6 +51,19 @@ local kinds = {
   count = { "a whole number from 1 to 1073741824", whole(1, MOST_COUNT) },
   count_or_none = { "a whole number from 0 to 1073741824", whole(0, MOST_COUNT) },
   port = { "a whole number from 0 to 65535", whole(0, 65535) },
+  port_or_none = {
+    "a whole number from 0 to 65535, or false for none",
+    function(v) return v == false or whole(0, 65535)(v) end,
+  },
+  path = {
+    "the path of a file",
+    function(v) return type(v) == "string" and v ~= "" and not v:find("\0", 1, true) end,
+  },
+  mode = {
+    'a string of three octal digits, such as "0660"',
+    function(v) return type(v) == "string" and v:find("^0?[0-7][0-7][0-7]$") ~= nil end,
+  },
+  descriptor = { "a whole number from 3 to 65535", whole(3, 65535) },
 }
 
 local function sorted_keys(t)
@@ -97,7 +110,8 @@ end
 ---@param given table? the options; nil is none
 ---@param known table<string, string|string[]> option name to its kind ("string",
 ---  "boolean", "table", "strings", "bytes", "head_bytes", "seconds", "some_seconds",
----  "age", "life", "time", "count", "count_or_none", "port") or to a list of its values
+---  "age", "life", "time", "count", "count_or_none", "port", "port_or_none", "path",
+---  "mode", "descriptor") or to a list of its values
 ---@param where string what was called, for the message
 ---@return table options `given`, or an empty table
 function options.check(given, known, where)

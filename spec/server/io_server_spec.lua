@@ -54,10 +54,29 @@ describe("IoServer", function()
     assert.are.equal(49152, server.port)
   end)
 
+  it("listens at more addresses", function()
+    local server = IoServer(layers.component(), 8080)
+    assert.are.equal(server, server:listen({ address = "::1", port = 8081 }))
+    server:listen({ unix = "/run/x.sock" }):run()
+    assert.are.same({ "tcp://localhost:8080", "tcp://[::1]:8081", "unix:/run/x.sock" },
+      core.announced)
+    assert.are.equal(core.listened[1].endpoint, core.listened[3].endpoint)
+    assert.has_error(function() server:listen({ port = 1 }) end,
+      "server:listen: server:run() has listened already")
+  end)
+
+  it("listens only there without a port of its own", function()
+    local server = IoServer(layers.answering(), false)
+    assert.has_error(function() server:run() end,
+      "server:run: there is no port, and no server:listen{...}")
+    server:listen({ unix = "/run/x.sock" }):run()
+    assert.are.equal(1, #core.listened)
+  end)
+
   it("refuses what it cannot serve (Ratchet: testCtorThrowsForInvalidLoop)", function()
     assert.has_error(function() IoServer({}) end)
     assert.has_error(function() IoServer(layers.component(), "80") end,
-      'IoServer: port must be a whole number from 0 to 65535; it is "80"')
+      'IoServer: port must be a whole number from 0 to 65535, or false for none; it is "80"')
     assert.has_error(function() IoServer(layers.component(), 80, 127) end,
       "IoServer: address must be a string; it is 127")
   end)

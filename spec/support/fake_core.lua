@@ -9,11 +9,12 @@ end
 
 ---Puts a fake in the place of the core.
 ---@param options table? what the command line said
----@return table core with the lists logged, announced, listened, endpoints
+---@return table core with the lists logged, announced, listened, endpoints, and
+---  handed, to be filled with sockets that were handed over
 function fake_core.install(options)
   local core = {
     version = "0.0.0-fake", options = options or {},
-    logged = {}, announced = {}, listened = {}, endpoints = {},
+    logged = {}, announced = {}, listened = {}, endpoints = {}, handed = {},
   }
   core.log = record(core.logged)
   function core.announce(url) core.announced[#core.announced + 1] = url end
@@ -25,6 +26,12 @@ function fake_core.install(options)
   function core.listen(wanted)
     core.listened[#core.listened + 1] = wanted
     if core.failure then return nil, core.failure[1], core.failure[2] end
+    for _, socket in ipairs(core.handed) do
+      if socket.fd == wanted.fd then
+        return { address = socket.address, port = socket.port, path = socket.path }
+      end
+    end
+    if wanted.path then return { path = wanted.path } end
     return { address = wanted.address, port = wanted.port == 0 and 49152 or wanted.port }
   end
   function core.requestMetatable(metatable) core.request_metatable = metatable end

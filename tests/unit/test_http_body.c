@@ -3,6 +3,7 @@
 
 #include "base/mem.h"
 #include "proto/http_body.h"
+#include "proto/http_chunks.h"
 
 #include <string.h>
 
@@ -32,12 +33,49 @@ static const struct {
     {"a negative size", CHUNKED, "-1\r\n", HTTP_BODY_MALFORMED, 0, ""},
     {"an overflowing size", CHUNKED, "fffffffffffffffff\r\na",
      HTTP_BODY_MALFORMED, 0, ""},
+    {"a size over the limit", CHUNKED, "15\r\n", HTTP_BODY_TOO_LARGE, 0, ""},
+    {"a space and an extension", CHUNKED, "1 \t;a=\"b\"\r\na\r\n0\r\n\r\n",
+     HTTP_BODY_WHOLE, 19, "a"},
+    {"sixteen digits", CHUNKED, "0000000000000001\r\na\r\n0\r\n\r\n",
+     HTTP_BODY_WHOLE, 26, "a"},
+    {"an empty size", CHUNKED, "\r\n", HTTP_BODY_MALFORMED, 0, ""},
+    {"an extension only", CHUNKED, ";a\r\n", HTTP_BODY_MALFORMED, 0, ""},
+    {"a space before the size", CHUNKED, " 1\r\n", HTTP_BODY_MALFORMED, 0, ""},
+    {"a space behind the size", CHUNKED, "1 \r\n", HTTP_BODY_MALFORMED, 0, ""},
+    {"seventeen digits", CHUNKED, "00000000000000001\r\n", HTTP_BODY_MALFORMED,
+     0, ""},
+    {"a size with 0x", CHUNKED, "0x1\r\n", HTTP_BODY_MALFORMED, 0, ""},
+    {"a size ended by LF", CHUNKED, "1\na", HTTP_BODY_MALFORMED, 0, ""},
+    {"a size ended by CR", CHUNKED, "1\ra", HTTP_BODY_MALFORMED, 0, ""},
+    {"LF in an extension", CHUNKED, "1;a\n", HTTP_BODY_MALFORMED, 0, ""},
+    {"DEL in an extension", CHUNKED, "1;\x7f", HTTP_BODY_MALFORMED, 0, ""},
+    {"a chunk ended by LF", CHUNKED, "1\r\na\n", HTTP_BODY_MALFORMED, 0, "a"},
+    {"a chunk ended by CR", CHUNKED, "1\r\na\r0", HTTP_BODY_MALFORMED, 0, "a"},
+    {"an end of LF", CHUNKED, "0\r\n\n", HTTP_BODY_MALFORMED, 0, ""},
+    {"an end of CR", CHUNKED, "0\r\n\rG", HTTP_BODY_MALFORMED, 0, ""},
+    {"a trailer without a name", CHUNKED, "0\r\n: a\r\n", HTTP_BODY_MALFORMED,
+     0, ""},
+    {"a trailer without a colon", CHUNKED, "0\r\nX\r\n", HTTP_BODY_MALFORMED, 0,
+     ""},
+    {"a space in a trailer's name", CHUNKED, "0\r\nX : a\r\n",
+     HTTP_BODY_MALFORMED, 0, ""},
+    {"a folded trailer", CHUNKED, "0\r\nX: a\r\n b\r\n", HTTP_BODY_MALFORMED, 0,
+     ""},
+    {"a trailer ended by LF", CHUNKED, "0\r\nX: a\n", HTTP_BODY_MALFORMED, 0,
+     ""},
     {"no end of a chunk", CHUNKED, "1\r\naa\r\n", HTTP_BODY_MALFORMED, 0, "a"},
 };
 
+static struct http_body *body_of(const char *text) {
+  struct http_head head;
+  struct refusal refusal;
+
+  CHECK(http_head_parse(&head, text, strlen(text), &refusal));
+  return http_body_new(&head, LIMIT);
+}
+
 static void check_cut(size_t i, size_t first) {
-  struct http_body *body = http_body_new(
-      (struct slice){cases[i].head, strlen(cases[i].head)}, LIMIT);
+  struct http_body *body = body_of(cases[i].head);
   size_t length = strlen(cases[i].bytes), used, sum = 0;
   size_t ends[] = {first, length};
   enum http_body_state state = HTTP_BODY_UNFINISHED;
@@ -63,17 +101,42 @@ TEST(http_body_is_gathered_however_it_is_cut) {
 }
 
 TEST(http_body_survives_having_no_memory) {
-  struct slice head = SLICE(CHUNKED);
   size_t used;
 
   mem_fail_at(0, false);
   int64_t before = mem_in_use();
   mem_fail_at(1, false);
-  CHECK(http_body_new(head, LIMIT) == NULL);
-  struct http_body *body = http_body_new(head, LIMIT);
+  CHECK(body_of(CHUNKED) == NULL);
+  struct http_body *body = body_of(CHUNKED);
   mem_fail_at(1, false);
   CHECK_EQ(http_body_feed(body, "1\r\na", 4, &used), HTTP_BODY_NO_MEMORY);
   mem_fail_at(0, false);
   http_body_free(body);
   CHECK_EQ(mem_in_use(), before);
+}
+
+/* Feeds the beginning, then the filling over and over; returns the state. */
+static enum http_body_state state_after(const char *start, const char *filling,
+                                        size_t times) {
+  struct http_body *body = body_of(CHUNKED);
+  size_t used;
+
+  enum http_body_state state =
+      http_body_feed(body, start, strlen(start), &used);
+  for (size_t i = 0; i < times; i++) {
+    state = http_body_feed(body, filling, strlen(filling), &used);
+  }
+  http_body_free(body);
+  return state;
+}
+
+TEST(http_body_bounds_what_is_no_content) {
+  const size_t most = HTTP_CHUNKS_MAX_EXTRA;
+
+  CHECK_EQ(state_after("1;", "a", most - 1), HTTP_BODY_UNFINISHED);
+  CHECK_EQ(state_after("1;", "a", most), HTTP_BODY_MALFORMED);
+  CHECK_EQ(state_after("1", " ", most + 1), HTTP_BODY_MALFORMED);
+  CHECK_EQ(state_after("0\r\n", "X", most + 1), HTTP_BODY_MALFORMED);
+  CHECK_EQ(state_after("0\r\nX:", "a", most), HTTP_BODY_MALFORMED);
+  CHECK_EQ(state_after("0\r\n", "X:\r\n", most / 2 + 1), HTTP_BODY_MALFORMED);
 }

@@ -9,11 +9,13 @@
 #include "base/pool.h"
 #include "check.h"
 #include "net/listener.h"
+#include "net/local_socket.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 enum { TURNS = 200000, LARGE = 16 * 1024 * 1024 };
@@ -258,7 +260,7 @@ TEST(listener_says_why_it_cannot_listen) {
       UV_EINVAL);
   CHECK(listener_open_tcp(&loop, "no.such.host.invalid", 0, on_accepted, &end,
                           &second) < 0);
-  CHECK(listener_open_pipe(&loop, "/nowhere/socket", on_accepted, &end,
+  CHECK(listener_open_pipe(&loop, "/nowhere/socket", -1, on_accepted, &end,
                            &second) < 0);
   CHECK(second == NULL);
   tear_down();
@@ -529,7 +531,8 @@ TEST(stream_runs_over_a_pipe) {
   set_up();
   CHECK(mkdtemp(folder) != NULL);
   snprintf(path, sizeof path, "%s/socket", folder);
-  CHECK_EQ(listener_open_pipe(&loop, path, on_accepted, &end, &listener), 0);
+  CHECK_EQ(listener_open_pipe(&loop, path, -1, on_accepted, &end, &listener),
+           0);
   CHECK_EQ(listener_port(listener), 0);
   CHECK_EQ(uv_pipe_init(&loop.uv, &client.uv.pipe, 0), 0);
   uv_pipe_connect(&client.connect, &client.uv.pipe, path, on_connected);
@@ -546,8 +549,222 @@ TEST(stream_runs_over_a_pipe) {
   client_closes();
   UNTIL(end.ended == 1);
   tear_down();
-  CHECK(access(path, F_OK) != 0); /* libuv removes it */
+  CHECK(access(path, F_OK) != 0);
   rmdir(folder);
+}
+
+/* ---- unix sockets and their files */
+
+static char folder[32], path[64];
+
+static void set_up_folder(void) {
+  set_up();
+  snprintf(folder, sizeof folder, "/tmp/ratchet-test-XXXXXX");
+  CHECK(mkdtemp(folder) != NULL);
+  snprintf(path, sizeof path, "%s/socket", folder);
+}
+
+static void tear_down_folder(void) {
+  tear_down();
+  unlink(path);
+  CHECK_EQ(rmdir(folder), 0);
+}
+
+static int open_pipe(int mode, struct listener **made) {
+  return listener_open_pipe(&loop, path, mode, on_accepted, &end, made);
+}
+
+static void connect_pipe(void) {
+  CHECK_EQ(uv_pipe_init(&loop.uv, &client.uv.pipe, 0), 0);
+  uv_pipe_connect(&client.connect, &client.uv.pipe, path, on_connected);
+  UNTIL(client.is_connected && accepted == 1);
+}
+
+/* The file of a server that was killed. */
+static void leave_dead_socket(void) {
+  struct sockaddr_un name = {.sun_family = AF_UNIX};
+  int fd = socket(AF_UNIX, SOCK_STREAM, 0);
+
+  snprintf(name.sun_path, sizeof name.sun_path, "%s", path);
+  CHECK_EQ(bind(fd, (struct sockaddr *)&name, sizeof name), 0);
+  close(fd);
+  CHECK_EQ(access(path, F_OK), 0);
+}
+
+TEST(local_socket_replaces_the_file_of_a_dead_server) {
+  set_up_folder();
+  leave_dead_socket();
+  CHECK_EQ(open_pipe(-1, &listener), 0);
+  connect_pipe();
+  CHECK_TEXT(listener_bound(listener).path, path);
+  tear_down_folder();
+}
+
+TEST(local_socket_leaves_a_live_server_alone) {
+  struct listener *second = NULL;
+
+  set_up_folder();
+  CHECK_EQ(open_pipe(-1, &listener), 0);
+  CHECK_EQ(open_pipe(-1, &second), UV_EADDRINUSE);
+  CHECK(second == NULL);
+  some_turns();
+  CHECK_EQ(access(path, F_OK), 0);
+  tear_down_folder();
+}
+
+TEST(local_socket_has_the_mode_that_is_asked_for) {
+  struct stat found;
+
+  set_up_folder();
+  CHECK_EQ(open_pipe(0606, &listener), 0);
+  CHECK_EQ(stat(path, &found), 0);
+  CHECK_EQ(found.st_mode & 0777, 0606);
+  tear_down_folder();
+}
+
+TEST(local_socket_never_deletes_another_file) {
+  FILE *file;
+
+  set_up_folder();
+  CHECK((file = fopen(path, "w")) != NULL);
+  fclose(file);
+  CHECK_EQ(open_pipe(-1, &listener), UV_EEXIST);
+  CHECK_EQ(access(path, F_OK), 0);
+  unlink(path);
+  CHECK_EQ(symlink("/nowhere", path), 0);
+  CHECK_EQ(open_pipe(-1, &listener), UV_EEXIST);
+  CHECK_EQ(unlink(path), 0);
+  tear_down_folder();
+}
+
+/* Somebody has removed the file and another server has begun there. */
+TEST(local_socket_removes_its_own_file_only) {
+  struct listener *second = NULL;
+
+  set_up_folder();
+  CHECK_EQ(open_pipe(-1, &listener), 0);
+  CHECK_EQ(unlink(path), 0);
+  CHECK_EQ(open_pipe(-1, &second), 0);
+  listener_close(listener);
+  CHECK_EQ(access(path, F_OK), 0);
+  listener = second;
+  tear_down_folder();
+}
+
+TEST(local_socket_refuses_a_path_that_is_none) {
+  char longest[sizeof((struct sockaddr_un *)0)->sun_path + 1];
+
+  set_up_folder();
+  memset(longest, 'a', sizeof longest);
+  longest[0] = '/';
+  longest[sizeof longest - 1] = '\0';
+  CHECK_EQ(listener_open_pipe(&loop, longest, -1, on_accepted, &end, &listener),
+           UV_ENAMETOOLONG);
+  CHECK_EQ(listener_open_pipe(&loop, "", -1, on_accepted, &end, &listener),
+           UV_EINVAL);
+  CHECK(listener == NULL);
+  tear_down_folder();
+}
+
+/* ---- IPv6, and sockets that are there already */
+
+static bool has_ipv6(void) {
+  struct sockaddr_in6 name;
+  int fd = socket(AF_INET6, SOCK_STREAM, 0);
+
+  uv_ip6_addr("::1", 0, &name);
+  bool is_there = bind(fd, (struct sockaddr *)&name, sizeof name) == 0;
+  if (fd >= 0) close(fd);
+  return is_there;
+}
+
+TEST(listener_takes_ipv4_over_ipv6_unless_told_not_to) {
+  struct listener *second = NULL;
+
+  set_up();
+  if (has_ipv6()) {
+    CHECK_EQ(listener_open_tcp(&loop, "::", 0, on_accepted, &end, &listener),
+             0);
+    connect_tcp();
+    UNTIL(client.is_connected && accepted == 1);
+    struct address peer = end.transport->ops->peer(end.transport);
+    CHECK_EQ(peer.family, 4);
+    int port = listener_port(listener);
+    listener_close(listener);
+    some_turns();
+    CHECK_EQ(
+        listener_open_tcp6(&loop, "::", port, on_accepted, &end, &listener), 0);
+    CHECK_EQ(
+        listener_open_tcp(&loop, "127.0.0.1", port, on_accepted, &end, &second),
+        0);
+    listener_close(second);
+  }
+  CHECK_EQ(
+      listener_open_tcp6(&loop, "127.0.0.1", 0, on_accepted, &end, &second),
+      UV_EINVAL);
+  tear_down();
+}
+
+static int bound_socket(int family, int type) {
+  struct sockaddr_in name;
+  int fd = socket(family, type, 0);
+
+  uv_ip4_addr("127.0.0.1", 0, &name);
+  if (family == AF_INET) bind(fd, (struct sockaddr *)&name, sizeof name);
+  return fd;
+}
+
+TEST(listener_takes_a_socket_that_is_bound) {
+  struct bound bound;
+
+  set_up();
+  int fd = bound_socket(AF_INET, SOCK_STREAM);
+  CHECK_EQ(bound_of(fd, &bound), 0);
+  CHECK_EQ(listener_open_descriptor(&loop, fd, on_accepted, &end, &listener),
+           0);
+  CHECK_EQ(listener_descriptor(listener), fd);
+  CHECK_EQ(listener_port(listener), bound.address.port);
+  connect_tcp();
+  UNTIL(client.is_connected && accepted == 1);
+  tear_down();
+}
+
+/* A unix socket that is handed over: its file is not the listener's. */
+TEST(listener_takes_a_unix_socket_that_is_bound) {
+  struct local_file file;
+
+  set_up_folder();
+  int fd = local_socket_bind(path, -1, &file);
+  CHECK(fd >= 0);
+  CHECK_EQ(listener_open_descriptor(&loop, fd, on_accepted, &end, &listener),
+           0);
+  connect_pipe();
+  listener_close(listener);
+  listener = NULL;
+  CHECK_EQ(access(path, F_OK), 0);
+  local_file_remove(&file);
+  CHECK(access(path, F_OK) != 0);
+  tear_down_folder();
+}
+
+TEST(listener_refuses_a_descriptor_that_is_none) {
+  int pair[2];
+
+  set_up();
+  CHECK_EQ(pipe(pair), 0);
+  CHECK_EQ(
+      listener_open_descriptor(&loop, pair[0], on_accepted, &end, &listener),
+      UV_ENOTSOCK);
+  close(pair[0]);
+  close(pair[1]);
+  CHECK_EQ(listener_open_descriptor(&loop, 999, on_accepted, &end, &listener),
+           UV_EBADF);
+  int fd = bound_socket(AF_INET, SOCK_DGRAM);
+  CHECK_EQ(listener_open_descriptor(&loop, fd, on_accepted, &end, &listener),
+           UV_EPROTOTYPE);
+  close(fd);
+  CHECK(listener == NULL);
+  tear_down();
 }
 
 /* ---- the loop's own clock */

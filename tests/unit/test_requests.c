@@ -146,6 +146,35 @@ TEST(requests_have_time_limits) {
   stage_close(stage);
 }
 
+/* Each byte is life, but no reason to wait longer for the rest. */
+static void check_drip(const char *start, const char *drip, uint32_t limit) {
+  struct stage *stage = stage_open();
+  struct peer *peer = stage_connect(stage);
+
+  check_context("%s", drip);
+  stage->decide = tell_body;
+  peer_send_bytes(peer, start, strlen(start));
+  stage_run(stage);
+  for (uint32_t waited = 0; waited < limit - 1000; waited += 500) {
+    peer_send_bytes(peer, drip, strlen(drip));
+    stage_wait(stage, 500);
+  }
+  CHECK(!memory_is_shut_down(peer->memory));
+  stage_wait(stage, 2000);
+  CHECK_TEXT(peer_heard(peer), "408; FIN");
+  stage_close(stage);
+}
+
+TEST(requests_that_drip_have_time_limits) {
+  check_drip("", "a", SERVICE_HEADER_TIMEOUT);
+  check_drip("GET / HTTP/1.1\r\nHost: a\r\n", "X:\r\n", SERVICE_HEADER_TIMEOUT);
+  check_drip(POST "Content-Length: 1000\r\n\r\n", "a", SERVICE_BODY_TIMEOUT);
+  check_drip(POST "Transfer-Encoding: chunked\r\n\r\n", "1\r\na\r\n",
+             SERVICE_BODY_TIMEOUT);
+  check_drip(POST "Transfer-Encoding: chunked\r\n\r\n0\r\n", "X:\r\n",
+             SERVICE_BODY_TIMEOUT);
+}
+
 TEST(requests_wait_while_the_client_takes_no_answers) {
   struct stage *stage = stage_open();
   struct peer *peer = stage_connect(stage);

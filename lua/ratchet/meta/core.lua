@@ -16,11 +16,20 @@
 ---@class ratchet.core
 ---@field version string the version of the program, such as "0.1.0"
 ---@field options ratchet.core.Options what the command line said
+---@field handed ratchet.core.Handed[] the listening sockets that whoever started the
+---  program handed over with it (sd_listen_fds(3)); for listen to take one by its fd
 local core = {}
 
 ---@class ratchet.core.Options
 ---@field host string? --host
 ---@field port integer? --port, 0 to 65535
+
+---@class ratchet.core.Handed
+---@field fd integer
+---@field name string as LISTEN_FDNAMES says, or ""
+---@field address string? where it is bound, with
+---@field port integer?
+---@field path string? or the file of a unix socket
 
 ---@class ratchet.core.Limits
 ---@field maxMessageSize integer? bytes of one message, 1 MiB when not given, 1 GiB at
@@ -49,7 +58,13 @@ function core.endpoint(component, options) end
 ---@field address string? an IP address; "0.0.0.0" and "::" are all of this machine;
 ---  "127.0.0.1" when not given
 ---@field port integer? 0, which it is when not given, for any free one
----@field path string? in place of both: a local (unix) socket
+---@field ipv6Only boolean? "::" otherwise takes IPv4 too; EINVAL when the address is not
+---  of IPv6
+---@field path string? in place of both: a unix socket, whose file is removed at the end.
+---  One that a dead server left is replaced; EEXIST when another file is there
+---@field mode integer? the permissions of that file; what the umask leaves, when not given
+---@field fd integer? in place of all these: a socket that is bound already. EEXIST when it
+---  is listened on already
 ---@field endpoint ratchet.Endpoint? raw TCP: bytes go to its component as they come
 ---@field handle nil|fun(request: ratchet.http.Request): any, any, any HTTP: called in a
 ---  coroutine for each request; returns one of
@@ -78,7 +93,8 @@ function core.endpoint(component, options) end
 
 ---Listens. Raises when the table makes no sense.
 ---@param listener ratchet.core.Listener
----@return { address: string, port: integer }? bound the port is the real one
+---@return { address: string?, port: integer?, path: string? }? bound the port is the real
+---  one; a unix socket has only a path
 ---@return string? message such as "address already in use"
 ---@return string? code such as "EADDRINUSE"
 function core.listen(listener) end

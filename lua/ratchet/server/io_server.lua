@@ -1,4 +1,4 @@
--- IoServer - the bottom layer: binds one component to one address. A component
+-- IoServer - the bottom layer: binds one component to an address, or several. A component
 -- that handles requests (it has a method `handle`: HttpServer, Router, WsServer,
 -- ...) is served over HTTP; any other gets the raw bytes of TCP, as they come.
 
@@ -7,33 +7,38 @@ local component = require "ratchet.component"
 local listen = require "ratchet.server.listen"
 local native = require "ratchet.native"
 local options = require "ratchet.options"
+local raise = require "ratchet.raise"
 
 ---@class ratchet.server.IoServer
----@field port integer
+---@field port integer|false
 ---@field address string
+---@field listeners table[] where run() listens: { address=, port= } or { path= }
 local IoServer = class()
 
 ---@param app table a component, or a layer with `handle`
----@param port integer? 80 when not given; 0 for any free one
+---@param port integer|false? 80 when not given; 0 for any free one; false for none: only
+---  what server:listen says
 ---@param address string? "0.0.0.0" when not given
 ---@param given table? options.listener
 ---@return ratchet.server.IoServer
 function IoServer.new(app, port, address, given)
-  port, address = port or 80, address or "0.0.0.0"
+  address = address or "0.0.0.0"
+  if port == nil then port = 80 end
   if not component.has(app, "handle") then component.check(app, "IoServer") end
-  options.argument("port", port, "port", "IoServer")
+  options.argument("port", port, "port_or_none", "IoServer")
   options.argument("address", address, "string", "IoServer")
   return setmetatable({
     app = app,
     port = port,
     address = address,
     options = options.check(given, options.listener, "IoServer"),
+    wanted = port and { { address = address, port = port } } or {}, -- for listen.open
   }, IoServer)
 end
 
 ---As in Ratchet: the usual way to make one.
 ---@param app table
----@param port integer?
+---@param port integer|false?
 ---@param address string?
 ---@param given table?
 ---@return ratchet.server.IoServer
@@ -41,10 +46,18 @@ function IoServer.factory(app, port, address, given)
   return IoServer.new(app, port, address, given)
 end
 
-local function listener_for(server)
-  local wanted = options.select(server.options, options.listener)
-  wanted.address, wanted.port = server.address, server.port
-  local app = server.app
+---Listens at one more address, as app:listen does.
+---@param given table { address=, port=, ipv6Only= }, { unix=, mode= }, { fd= }, or
+---  { systemd= }
+---@return ratchet.server.IoServer self
+function IoServer:listen(given)
+  if self.listeners then raise("server:listen: server:run() has listened already") end
+  self.wanted[#self.wanted + 1] = listen.check(given, "server:listen")
+  return self
+end
+
+local function serving(server)
+  local app, wanted = server.app, options.select(server.options, options.listener)
   if component.has(app, "handle") then
     require "ratchet.http.request" -- gives the core the request's metatable
     wanted.handle = function(request) return app:handle(request) end
@@ -54,9 +67,10 @@ local function listener_for(server)
   return wanted
 end
 
-local function announce(server, bound)
-  local is_http = component.has(server.app, "handle")
-  local scheme = is_http and (server.app.scheme or "http") or "tcp"
+local function announce(app, bound)
+  if bound.path then return native.core().announce(listen.shown(bound)) end
+  local is_http = component.has(app, "handle")
+  local scheme = is_http and (app.scheme or "http") or "tcp"
   native.core().announce(("%s://%s:%d%s"):format(
     scheme, listen.reachable(bound.address), bound.port, is_http and "/" or ""))
 end
@@ -64,9 +78,11 @@ end
 ---Starts to listen; raises when it cannot. The file goes on after it, and the
 ---server serves once the file has ended.
 function IoServer:run()
-  local bound = listen.open(listener_for(self))
-  self.address, self.port = bound.address, bound.port
-  announce(self, bound)
+  if #self.wanted == 0 then raise("server:run: there is no port, and no server:listen{...}") end
+  self.listeners = listen.open(self.wanted, serving(self))
+  local bound = listen.first_port(self.listeners)
+  if bound then self.address, self.port = bound.address, bound.port end
+  for _, one in ipairs(self.listeners) do announce(self.app, one) end
 end
 
 return IoServer

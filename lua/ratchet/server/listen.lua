@@ -1,8 +1,12 @@
--- listen - opens an address through the core, as the command line wants it, and
+-- listen - opens addresses through the core, as the command line wants it, and
 -- says in one line what is wrong and what helps when that fails. It knows nothing
 -- of what is served there.
+--
+-- An address that is wanted is a table as core.listen takes it; `systemd`, a name,
+-- stands for every socket that was handed over under that name.
 
 local native = require "ratchet.native"
+local options = require "ratchet.options"
 local raise = require "ratchet.raise"
 
 local listen = {}
@@ -10,9 +14,86 @@ local listen = {}
 local cures = {
   EADDRINUSE = "stop the program that has this port, or choose another with --port",
   EACCES = "ports below 1024 need special rights: choose another with --port",
+  EINVAL = "ipv6Only is for addresses of IPv6",
   EADDRNOTAVAIL = "this machine has no such address: use 127.0.0.1 for this machine only, "
     .. "0.0.0.0 for everyone",
 }
+
+local path_cures = {
+  EADDRINUSE = "a program listens there: stop it, or choose another path",
+  EACCES = "who runs the program must be allowed to make files there",
+  EEXIST = "what is there is no socket: remove it, or choose another path",
+  ENAMETOOLONG = "the path of a unix socket has 107 bytes at most",
+  ENOENT = "its folder is not there",
+}
+
+local fd_cures = {
+  EEXIST = "it is listened on already",
+}
+
+-- What says where, and what goes with each.
+local places = {
+  port = { address = true, ipv6Only = true },
+  unix = { mode = true },
+  fd = {},
+  systemd = {},
+}
+
+local known = {
+  address = "string",
+  port = "port",
+  ipv6Only = "boolean",
+  unix = "path",
+  mode = "mode",
+  fd = "descriptor",
+  systemd = "string",
+  proxyProtocol = "boolean", -- goes with each
+}
+
+local function place_of(given, where)
+  local place
+  for name in pairs(places) do
+    if given[name] ~= nil then
+      if place then raise("%s: one of port, unix, fd and systemd, not two", where) end
+      place = name
+    end
+  end
+  return place or raise("%s: one of port, unix, fd and systemd must say where", where)
+end
+
+local function check_company(given, place, where)
+  for name in pairs(given) do
+    for other, company in pairs(places) do
+      if company[name] and other ~= place then
+        raise('%s: option "%s" goes with "%s", not with "%s"', where, name, other, place)
+      end
+    end
+  end
+end
+
+local function without_brackets(address)
+  return (address:gsub("[%[%]]", ""))
+end
+
+---What app:listen is given, as core.listen takes it.
+---@param given table address, port, ipv6Only; or unix, mode; or fd; or systemd
+---@param where string what was called, for the message
+---@return table wanted
+function listen.check(given, where)
+  given = options.check(given, known, where)
+  local place = place_of(given, where)
+  check_company(given, place, where)
+  local wanted = { proxyProtocol = given.proxyProtocol }
+  if place == "unix" then
+    wanted.path, wanted.mode = given.unix, given.mode and tonumber(given.mode, 8)
+  elseif place == "port" then
+    wanted.address = without_brackets(given.address or given.ipv6Only and "::1" or "127.0.0.1")
+    wanted.port, wanted.ipv6Only = given.port, given.ipv6Only
+  else
+    wanted.fd, wanted.systemd = given.fd, given.systemd
+  end
+  return wanted
+end
 
 ---An IPv6 address in brackets, anything else as it is: how a URL shows it.
 ---@param address string
@@ -26,9 +107,7 @@ end
 ---@param address string
 ---@return string
 function listen.reachable(address)
-  if address == "0.0.0.0" or address == "::" or address == "127.0.0.1" or address == "::1" then
-    return "localhost"
-  end
+  if address == "0.0.0.0" or address == "::" or address == "127.0.0.1" then return "localhost" end
   return listen.in_url(address)
 end
 
@@ -40,24 +119,136 @@ end
 -- a name says under which host the app is reached (app.lua), not where it listens.
 local function address_wanted(host)
   if host == "localhost" then return "127.0.0.1" end
-  if host and is_address(host) then return (host:gsub("[%[%]]", "")) end
+  if host and is_address(host) then return without_brackets(host) end
 end
 
----Listens on what `wanted` says, unless --host and --port say otherwise. Raises
----one line, with a cure, when it cannot.
----@param wanted table as core.listen takes it
----@return { address: string, port: integer } where it listens: a port 0 is now real
-function listen.open(wanted)
-  local core = native.core()
-  local options = native.options()
-  wanted.address = address_wanted(options.host) or wanted.address
-  wanted.port = options.port or wanted.port
-  local is_sensible, bound, message, code = pcall(core.listen, wanted)
+-- ---- sockets that were handed over
+
+local taken = setmetatable({}, { __mode = "k" }) -- entries of core.handed
+
+local function is_there(socket, wanted, is_exact)
+  if taken[socket] then return false end
+  if wanted.path then return socket.path == wanted.path end
+  return wanted.port ~= nil and wanted.port ~= 0 and socket.port == wanted.port
+    and (not is_exact or socket.address == wanted.address)
+end
+
+-- The one that is bound to that place; to that port at least, for systemd binds
+-- [::] where an app says 127.0.0.1.
+local function handed_for(wanted)
+  for _, is_exact in ipairs({ true, false }) do
+    for _, socket in ipairs(native.core().handed) do
+      if is_there(socket, wanted, is_exact) then return socket end
+    end
+  end
+end
+
+local function raise_unnamed(name)
+  local names = {}
+  for _, socket in ipairs(native.core().handed) do
+    names[#names + 1] = ("%q"):format(socket.name)
+  end
+  raise('cannot listen on systemd:%s: %s', name, #names == 0
+    and "no socket was handed over; start the program by its .socket unit"
+    or "the sockets that were handed over are named " .. table.concat(names, ", "))
+end
+
+-- One wanted address for each socket of the name.
+local function add_named(list, wanted)
+  local count = #list
+  for _, socket in ipairs(native.core().handed) do
+    if socket.name == wanted.systemd then
+      list[#list + 1] = { fd = socket.fd, proxyProtocol = wanted.proxyProtocol }
+    end
+  end
+  if #list == count then raise_unnamed(wanted.systemd) end
+end
+
+-- One that is asked for by its number is not for anybody else.
+local function claim(fd)
+  for _, socket in ipairs(native.core().handed) do
+    if socket.fd == fd then taken[socket] = true end
+  end
+end
+
+local function resolve(wanted)
+  local socket = not wanted.fd and handed_for(wanted)
+  if not socket then return wanted end
+  taken[socket] = true
+  return { fd = socket.fd, proxyProtocol = wanted.proxyProtocol }
+end
+
+-- ---- opening
+
+---Where that is, in a line of text.
+---@param wanted table an address that is wanted, or one that is bound
+---@return string such as "127.0.0.1:8080", "[::1]:8080", "unix:/run/x.sock"
+function listen.shown(wanted)
+  if wanted.fd then return "descriptor " .. wanted.fd end
+  if wanted.path then return "unix:" .. wanted.path end
+  return ("%s:%d"):format(listen.in_url(wanted.address), wanted.port)
+end
+
+local function cure_for(wanted, code)
+  if wanted.fd then return fd_cures[code] or "no listening socket has that number" end
+  if wanted.path then return path_cures[code] end
+  if code == "EINVAL" and not wanted.ipv6Only then return nil end
+  return cures[code]
+end
+
+local function open_one(wanted, serving)
+  local target, asked = resolve(wanted), {}
+  for name, value in pairs(serving) do asked[name] = value end
+  for name, value in pairs(target) do asked[name] = value end
+  local is_sensible, bound, message, code = pcall(native.core().listen, asked)
   if not is_sensible then raise("%s", bound) end
   if bound then return bound end
-  local cure = cures[code] and "; " .. cures[code] or ""
-  raise("cannot listen on %s:%d: %s%s",
-    listen.in_url(wanted.address), wanted.port, message or code, cure)
+  local cure = cure_for(target, code)
+  raise("cannot listen on %s: %s%s",
+    listen.shown(target), message or code, cure and "; " .. cure or "")
+end
+
+-- --host and --port are for the first address that has a port.
+local function obey_command_line(list)
+  local given = native.options()
+  for i, wanted in ipairs(list) do
+    if wanted.port then
+      list[i] = {
+        address = address_wanted(given.host) or wanted.address,
+        port = given.port or wanted.port,
+        ipv6Only = wanted.ipv6Only,
+        proxyProtocol = wanted.proxyProtocol,
+      }
+      return
+    end
+  end
+  if given.port then native.core().log("warn", "--port is not used: the app asks for no port") end
+end
+
+---Listens on each of the addresses; --host and --port outrank the first that has a
+---port. Raises one line, with a cure, when it cannot.
+---@param wanted table[] addresses
+---@param serving table? what core.listen takes beside an address
+---@return { address: string?, port: integer?, path: string? }[] bound where it
+---  listens: a port 0 is now real
+function listen.open(wanted, serving)
+  local list, bound = {}, {}
+  for _, one in ipairs(wanted) do
+    if one.systemd then add_named(list, one) else list[#list + 1] = one end
+  end
+  obey_command_line(list)
+  for _, one in ipairs(list) do claim(one.fd) end
+  for i, one in ipairs(list) do bound[i] = open_one(one, serving or {}) end
+  return bound
+end
+
+---The first of several that has a port.
+---@param bound table[]
+---@return table?
+function listen.first_port(bound)
+  for _, one in ipairs(bound) do
+    if one.port then return one end
+  end
 end
 
 return listen

@@ -13,6 +13,8 @@ const STOP_MS = 15000;
 const ALARM = /alert|Sanitizer|runtime error/;
 const ADDRESS = /^\s+(\w+):\/\/(\[[^\]]+\]|[^:/\s]+):(\d+)(\S*)$/gm;
 
+const UNIX = /^\s+unix:(\S+)$/gm;
+
 const running = new Set();
 process.on('exit', () => {
   for (const server of running) server.child.kill('SIGKILL');
@@ -20,7 +22,7 @@ process.on('exit', () => {
 
 class Server {
   // options: args (before the file), after (behind it), port (false: no --port),
-  // expectStatus, mayAlarm (a pattern that is no alarm), env, descriptors
+  // through (a program and its arguments that start it), expectStatus, mayAlarm (a pattern that is no alarm), env, descriptors
   // (false: they need not return to where they were).
   constructor(file, options) {
     this.file = file;
@@ -28,6 +30,7 @@ class Server {
     this.stdout = this.stderr = '';
     this.notes = [];
     this.addresses = [];
+    this.paths = []; // of unix sockets
     this.signal = new Signal();
     this.ended = null;
   }
@@ -43,7 +46,9 @@ class Server {
     if (!fs.existsSync(binary)) {
       throw new Error(`${binary} is missing: build it first, or set RATCHET_LUA`);
     }
-    this.child = spawn(program, this.arguments(), {
+    const through = this.options.through;
+    const [first, ...before] = through ? [...through, program] : [program];
+    this.child = spawn(first, [...before, ...this.arguments()], {
       env: environment(this.options.env),
       cwd: this.options.cwd,
       stdio: ['ignore', 'pipe', 'pipe'],
@@ -80,9 +85,11 @@ class Server {
     this.addresses = await this.signal.until(() => {
       if (this.ended) throw new Error(`the server ended at its start\n${this.stderr}`);
       const found = [...this.stdout.matchAll(ADDRESS)];
-      return found.length > 0 && this.stdout.endsWith('\n') ? found : undefined;
+      this.paths = [...this.stdout.matchAll(UNIX)].map((path) => path[1]);
+      const isThere = found.length + this.paths.length > 0;
+      return isThere && this.stdout.endsWith('\n') ? found : undefined;
     }, 'no address was printed', START_MS * slow);
-    this.port = Number(this.addresses[0][3]);
+    this.port = this.addresses.length > 0 ? Number(this.addresses[0][3]) : undefined;
     this.pid = this.child.pid;
     this.descriptorsAtStart = this.descriptors();
   }
