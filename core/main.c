@@ -6,6 +6,7 @@
  * runs into Lua's own limits before it runs out of this one. Only pages that
  * are touched count.
  */
+#include "base/buffer.h"
 #include "base/log.h"
 #include "base/pool.h"
 #include "net/signals.h"
@@ -194,11 +195,22 @@ static bool load(struct program *program) {
   return false;
 }
 
+/* In one piece: who waits for a line of it has them all. */
+static void print_addresses(struct program *program) {
+  struct buffer text = {0};
+  buffer_append_text(&text, "ratchet-lua " RATCHET_VERSION " serves ");
+  buffer_append_text(&text, program->arguments[0]);
+  buffer_append_text(&text, "\n");
+  buffer_append_text(&text, script_addresses(program->script));
+  fflush(stdout);
+  ssize_t written = write(STDOUT_FILENO, text.bytes, text.length);
+  (void)written; /* nobody reads it: that is no reason not to serve */
+  buffer_free(&text);
+}
+
 static void serve(struct program *program) {
   log_limit(program->server.max_connections);
-  printf("ratchet-lua %s serves %s\n%s", RATCHET_VERSION, program->arguments[0],
-         script_addresses(program->script));
-  fflush(stdout);
+  print_addresses(program);
   loop_run(&program->loop);
 }
 

@@ -57,12 +57,15 @@ static size_t take(struct http_body *body, const char *bytes, size_t length) {
   size_t used = body->is_chunked
                     ? take_chunks(body, bytes, length, &content)
                     : take_by_length(body, bytes, length, &content);
-  if (content.length > body->limit - body->content.length) {
-    body->state = HTTP_BODY_TOO_LARGE;
-  } else if (!buffer_append(&body->content, content.at, content.length)) {
+  bool fits = content.length <= body->limit - body->content.length;
+  if (fits && !buffer_append(&body->content, content.at, content.length)) {
     body->state = HTTP_BODY_NO_MEMORY;
-  } else if (body->state == HTTP_BODY_UNFINISHED && body->is_chunked &&
-             http_chunks_have_size(&body->chunks) && is_too_large(body)) {
+    return used;
+  }
+  /* A chunk is judged by its size, before its bytes come. */
+  bool is_announced = body->state == HTTP_BODY_UNFINISHED && body->is_chunked &&
+                      http_chunks_have_size(&body->chunks);
+  if (!fits || (is_announced && is_too_large(body))) {
     body->state = HTTP_BODY_TOO_LARGE;
   }
   return used;

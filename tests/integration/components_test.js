@@ -976,30 +976,6 @@ test('recursion through gsub and through coroutines is an error, in any order', 
   }
 });
 
-test('what was sent before close arrives, however slowly the peer takes it', async (t) => {
-  const server = await t.server(appWith(`
-    function C:onMessage(conn)
-      conn:sendBinary(("x"):rep(12 * 1024 * 1024))
-      conn:close(4001)
-    end`, 'closeTimeout = 0.3'));
-  const client = await t.open(server);
-  await client.text('x');
-  // Takes a piece, and then nothing for a while, again and again.
-  const { socket } = client;
-  const step = setInterval(() => {
-    socket.resume();
-    setTimeout(() => socket.pause(), 5);
-  }, 100);
-  try {
-    const frame = await client.nextFrame(30000 * slow);
-    assert.strictEqual(frame.payload.length, 12 * 1024 * 1024);
-  } finally {
-    clearInterval(step);
-    socket.resume();
-  }
-  await client.expectClose(4001);
-});
-
 test('a layer of the app\'s own cannot upgrade what is no handshake', async (t) => {
   const server = await t.server(`
     local core = require "ratchet.core"

@@ -426,6 +426,31 @@ TEST(connection_that_cannot_flush_is_dropped_in_time) {
   stage_close(stage);
 }
 
+static void unstick(struct peer *peer);
+
+TEST(connection_waits_for_a_peer_that_takes_its_output_slowly) {
+  struct stage *stage = stage_open();
+  struct peer *peer = stage_upgraded(stage);
+
+  peer->is_stuck = true;
+  memory_set_window(peer->memory, 20000);
+  stage_send(stage->conn, 'x', 200000); /* in requests of 32 KiB */
+  connection_close(stage->conn, 1000, SLICE(""));
+  stage_run(stage);
+  peer_send(peer, "88 82 00000000 03E8");
+  stage_run(stage);
+  for (int i = 0; i < 9; i++) {
+    stage_wait(stage, 2000); /* 18 s in all; closeTimeout is 5 */
+    CHECK(peer->memory != NULL);
+    peer_take(peer, 20000);
+    stage_run(stage);
+  }
+  unstick(peer);
+  stage_run(stage);
+  check_both(stage, peer, "close 1000", "text x x200000; close 1000; FIN");
+  stage_close(stage);
+}
+
 static void check_violation(const char *frames, const char *before, int code) {
   struct stage *stage = stage_open();
   struct peer *peer = stage_upgraded(stage);
