@@ -14,7 +14,6 @@ enum { PIECES_MAX = 64 };
 /* Owns its handle; frees itself in the handle's close callback. */
 struct stream {
   struct transport base;
-  struct loop *loop;
   union stream_handle uv;
 };
 
@@ -36,13 +35,19 @@ static void stream_close(struct transport *transport) {
     uv_close(&stream->uv.handle, on_closed);
 }
 
+/* libuv's loop is the first part of ours, so no connection keeps a pointer. */
+static struct loop *loop_of(const uv_handle_t *handle) {
+  return (struct loop *)(void *)((char *)handle->loop -
+                                 offsetof(struct loop, uv));
+}
+
 static void on_space(uv_handle_t *handle, size_t suggested, uv_buf_t *space) {
   (void)suggested;
   struct stream *stream = handle->data;
   uint8_t *bytes;
   size_t length = stream->base.events->space(stream->base.owner, &bytes);
   if (length == 0) {
-    bytes = stream->loop->read_buffer;
+    bytes = loop_of(&stream->uv.handle)->read_buffer;
     length = LOOP_READ_BUFFER;
   }
   space->base = (char *)bytes;
@@ -158,7 +163,7 @@ void stream_handle_init(union stream_handle *handle, struct loop *loop,
  * others are taken. */
 static bool is_last(struct stream *stream) {
   uv_os_fd_t descriptor;
-  int from = stream->loop->last_descriptors;
+  int from = loop_of(&stream->uv.handle)->last_descriptors;
   return from > 0 && uv_fileno(&stream->uv.handle, &descriptor) == 0 &&
          descriptor >= from;
 }
@@ -170,7 +175,6 @@ int stream_accept(struct loop *loop, uv_stream_t *listening,
   struct stream *stream = mem_alloc(size);
   if (!stream) return UV_ENOMEM;
   stream->base = (struct transport){.ops = &stream_ops};
-  stream->loop = loop;
   stream_handle_init(&stream->uv, loop, kind, stream);
   int error = uv_accept(listening, &stream->uv.stream);
   if (error) {
