@@ -166,6 +166,7 @@ static void on_turn(void *owner) {
   struct program *program = owner;
   script_turn(program->script);
   server_turn(&program->server);
+  script_turn_done(program->script);
 }
 
 static void on_drained(void *owner) {

@@ -180,6 +180,10 @@ void script_turn(struct script *script) {
   }
 }
 
+void script_turn_done(struct script *script) {
+  loop_stay_awake(script->loop, !list_is_empty(&script->ready));
+}
+
 void script_end_waits(struct script *script) {
   strand_drop_all(script);
 }

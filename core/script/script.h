@@ -38,6 +38,9 @@ void script_stop_listening(struct script *script);
 
 /* Call at the end of each turn, before server_turn. */
 void script_turn(struct script *script);
+/* Call after server_turn: a handler that was woken meanwhile, by one of its
+ * events, goes on in the next turn, and that must not wait for a socket. */
+void script_turn_done(struct script *script);
 /* Handlers that wait are not resumed any more. */
 void script_end_waits(struct script *script);
 /* "LuaJIT 2.1.0-beta3" */

@@ -149,7 +149,6 @@ void strand_run_ready(struct script *script) {
   while ((link = list_take_first(&now))) {
     run_on(LIST_OWNER(link, struct strand, in_ready));
   }
-  loop_stay_awake(script->loop, !list_is_empty(&script->ready));
 }
 
 /* The handler is never resumed. Of what is queued behind it only onClose is

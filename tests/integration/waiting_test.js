@@ -612,3 +612,27 @@ test('handlers that wake each other for ever leave the others their turn', async
   await c.expectText('stopped');
   await a.expectText('ended');
 });
+
+// The second half of a turn comes right before the loop sleeps: what is woken there
+// has no event of its own to wait for.
+test('a wait that ends in the last moment of a turn goes on at once', async (t) => {
+  const server = await t.server(appWith(`
+    function C:onMessage(conn, m)
+      if m == "hold" then
+        conn:send("holding")
+        conn:send("went on by " .. hold())
+      elseif m == "pause" then
+        conn:pause()
+        local timer = uv.new_timer()
+        timer:start(50, 0, function() conn:resume() end) -- a close would be an event
+      else
+        release(m)
+      end
+    end`));
+  const waiting = await t.open(server);
+  const other = await t.open(server);
+  await waiting.text('hold');
+  await waiting.expectText('holding');
+  await other.send(frames.text('pause'), frames.text('release'));
+  await waiting.expectText('went on by release', 2000);
+});
