@@ -44,6 +44,10 @@ struct clock {
 /* The three functions stay as they are; there are no alarms yet. */
 void clock_init(struct clock *clock);
 
+static inline void clock_refresh(struct clock *clock) {
+  clock->refresh(clock);
+}
+
 static inline uint64_t clock_now(struct clock *clock) {
   return clock->now(clock);
 }
