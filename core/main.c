@@ -9,6 +9,9 @@
 #include "base/buffer.h"
 #include "base/log.h"
 #include "base/pool.h"
+#include "net/control_client.h"
+#include "net/local_socket.h"
+#include "net/runtime_folder.h"
 #include "net/signals.h"
 #include "proto/libraries.h"
 #include "script/script.h"
@@ -20,6 +23,7 @@
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
@@ -35,11 +39,18 @@ enum {
 
 static const char usage[] =
     "usage: ratchet-lua [options] app.lua [arguments]\n"
+    "       ratchet-lua reload [--pid N | app.lua]\n"
+    "       ratchet-lua rollback [--pid N | app.lua]\n"
     "\n"
-    "Serves WebSockets with an application written in Lua.\n"
+    "Serves WebSockets with an application written in Lua. reload has a "
+    "running\n"
+    "server load its app anew, as SIGHUP does; rollback has it go back to the "
+    "code\n"
+    "before. Nobody is disconnected.\n"
     "\n"
     "  --host NAME        the address to listen on, over the app's own\n"
     "  --port N           the port to listen on, over the app's own; 0: any\n"
+    "  --watch            load the app anew whenever one of its files changes\n"
     "  --log-level LEVEL  debug, info (default), warn, error, off\n"
     "  --log-format FORM  text (default) or json, a line an event, on stderr\n"
     "  --version          the version, and those of the libraries\n"
@@ -53,6 +64,7 @@ struct program {
   struct script_options options;
   int count;
   char **arguments; /* the app file and what follows it */
+  char control[LOCAL_SOCKET_PATH_MAX];
   struct loop loop;
   struct server server;
   struct script *script;
@@ -81,13 +93,20 @@ static int print_version(void) {
   return EXIT_OK;
 }
 
-enum { OPTION_HOST = 256, OPTION_PORT, OPTION_LEVEL, OPTION_FORMAT };
+enum {
+  OPTION_HOST = 256,
+  OPTION_PORT,
+  OPTION_LEVEL,
+  OPTION_FORMAT,
+  OPTION_WATCH
+};
 
 static const struct option long_options[] = {
     {"host", required_argument, NULL, OPTION_HOST},
     {"port", required_argument, NULL, OPTION_PORT},
     {"log-level", required_argument, NULL, OPTION_LEVEL},
     {"log-format", required_argument, NULL, OPTION_FORMAT},
+    {"watch", no_argument, NULL, OPTION_WATCH},
     {"version", no_argument, NULL, 'v'},
     {"help", no_argument, NULL, 'h'},
     {NULL, 0, NULL, 0},
@@ -115,15 +134,41 @@ static int read_option(struct program *program, int option, const char *value) {
     }
     log_set_format(format);
     return -1;
+  case OPTION_WATCH: program->options.watch = true; return -1;
   case 'v': return print_version();
   case 'h': fputs(usage, stdout); return EXIT_OK;
   default: return complain("wrong usage", "");
   }
 }
 
+/* ratchet-lua reload [--pid N | app.lua] */
+static int speak(int count, char **words) {
+  struct control_target target = {0};
+  bool has_pid = count == 3 && strcmp(words[1], "--pid") == 0;
+  if (has_pid) {
+    char *end;
+    long pid = strtol(words[2], &end, 10);
+    if (*end != '\0' || pid <= 0 || pid > INT_MAX) {
+      return complain("--pid takes the number of a process, not ", words[2]);
+    }
+    target.pid = (pid_t)pid;
+  } else if (count == 2 && words[1][0] != '-') {
+    target.app = words[1];
+  } else if (count > 1) {
+    return complain("one --pid N or one app.lua says which server to ",
+                    words[0]);
+  }
+  return control_say(&target, words[0], stdout, stderr);
+}
+
+static bool is_word(const char *text) {
+  return strcmp(text, "reload") == 0 || strcmp(text, "rollback") == 0;
+}
+
 static int read_command_line(struct program *program, int argc, char **argv) {
   int option;
   program->options.port = -1;
+  if (argc > 1 && is_word(argv[1])) return speak(argc - 1, argv + 1);
   /* "+": what follows the app file is the app's. */
   while ((option = getopt_long(argc, argv, "+", long_options, NULL)) != -1) {
     int status = read_option(program, option, optarg);
@@ -162,6 +207,20 @@ static void log_limit(size_t most) {
              (unsigned long long)limit.rlim_cur, most);
 }
 
+/* Without it there is still SIGHUP. */
+static void name_control(struct program *program) {
+  int error =
+      runtime_socket(program->control, sizeof program->control, getpid());
+  if (!error) {
+    program->options.control = program->control;
+    return;
+  }
+  log_printf(LOG_WARN,
+             "`ratchet-lua reload` will not find this server: its "
+             "runtime folder cannot be used: %s",
+             strerror(-error));
+}
+
 static void on_turn(void *owner) {
   struct program *program = owner;
   script_turn(program->script);
@@ -190,7 +249,10 @@ static bool load(struct program *program) {
     return false;
   }
   script_report_handed(program->script);
-  if (script_is_listening(program->script)) return true;
+  if (script_is_listening(program->script)) {
+    script_begin_reloads(program->script);
+    return true;
+  }
   log_printf(LOG_ERROR, "%s listens nowhere: its last line should be app:run()",
              app);
   return false;
@@ -249,6 +311,7 @@ static void *run(void *argument) {
   if (loop_init(&program->loop) != 0) return NULL;
   if (server_init(&program->server, &program->loop.clock) != 0) return NULL;
   program->server.max_connections = raise_descriptor_limit(&program->loop);
+  name_control(program);
   program->script =
       script_new(&program->loop, &program->server, &program->options);
   if (!program->script) return NULL;

@@ -54,12 +54,14 @@ int script_call_luv(lua_State *L, int arguments, int results, int flags) {
   int function = lua_gettop(L) - arguments;
   lua_rawgeti(L, LUA_REGISTRYINDEX, script_of(L)->add_traceback);
   lua_insert(L, function);
+  uint32_t before = log_set_version(script_of(L)->version);
   int status = lua_pcall(L, arguments, results, function);
+  if (status != 0) script_log_error(L, "luv callback");
+  log_set_version(before);
   if (status == 0) {
     lua_remove(L, function);
     return lua_gettop(L) - function + 1;
   }
-  script_log_error(L, "luv callback");
   lua_settop(L, function - 1);
   return -status;
 }

@@ -230,6 +230,17 @@ static int push_request(lua_State *L, struct connection_object *object) {
   return 1;
 }
 
+/* "" before the app's code has a version. */
+static int push_version(lua_State *L, struct connection_object *object) {
+  struct script *script = script_of(L);
+  char text[9] = "";
+  uint32_t version = script->version;
+  if (object->conn) version = strand_version(script, object->conn);
+  if (version != 0) snprintf(text, sizeof text, "%08x", version);
+  lua_pushstring(L, text);
+  return 1;
+}
+
 static const struct property {
   const char *name;
   int (*push)(lua_State *L, struct connection_object *object);
@@ -239,6 +250,7 @@ static const struct property {
     {"protocol", push_protocol},       {"readyState", push_ready_state},
     {"remoteAddress", push_address},   {"remotePort", push_port},
     {"resourceId", push_id},           {"secure", push_secure},
+    {"version", push_version},
 };
 
 enum { PROPERTIES = sizeof properties / sizeof *properties };

@@ -42,17 +42,30 @@ static int core_request_metatable(lua_State *L) {
   return 0;
 }
 
+static int core_is_stopping(lua_State *L) {
+  lua_pushboolean(L, script_of(L)->server->draining);
+  return 1;
+}
+
 static const luaL_Reg core_functions[] = {
     {"announce", core_announce},
     {"endpoint", script_new_endpoint},
+    {"digest", reload_digest},
+    {"freeze", reload_freeze},
     {"listen", script_listen},
     {"log", core_log},
     {"requestMetatable", core_request_metatable},
     {"checkWait", wait_check},
+    {"isStopping", core_is_stopping},
     {"line", receive_begin_line},
+    {"outdated", reload_outdated},
+    {"ownHandle", reload_own_handle},
+    {"serve", script_serve},
+    {"setVersion", reload_set_version},
     {"spawn", task_spawn},
     {"ticket", ticket_new},
     {"topic", topic_object_get},
+    {"unlisten", script_unlisten},
     {"wake", ticket_wake},
     {NULL, NULL},
 };
@@ -83,6 +96,11 @@ static void push_options(lua_State *L, const struct script_options *options) {
     lua_pushinteger(L, options->port);
     lua_setfield(L, -2, "port");
   }
+  if (options->control) {
+    script_set_text(L, "control", slice_of(options->control));
+  }
+  lua_pushboolean(L, options->watch);
+  lua_setfield(L, -2, "watch");
 }
 
 int script_open_core(lua_State *L) {

@@ -15,6 +15,7 @@ local raise = require "ratchet.raise"
 local native = require "ratchet.native"
 local options = require "ratchet.options"
 local pattern = require "ratchet.http.pattern"
+local record = require "ratchet.reload.record"
 
 ---@class ratchet.App
 ---@field httpHost string
@@ -288,9 +289,9 @@ end
 function App:run()
   require "ratchet.http.request" -- gives the core the request's metatable
   if #self.wanted == 0 then raise("app:run: there is no port, and no app:listen{...}") end
-  local serving = options.select(self.options, options.listener)
-  serving.handle = function(request) return self.routes:handle(request) end
-  self.listeners = listen.open(self.wanted, serving)
+  self.listeners = listen.open(self.wanted,
+    { server = self, options = options.select(self.options, options.listener) })
+  record.server(self)
   local bound = listen.first_port(self.listeners)
   if bound then self.address, self.port = bound.address, bound.port end
   announce(self, self.listeners)

@@ -48,6 +48,8 @@ end
 ---@field spawn fun(fn: function, ...: any): ratchet.Task
 ---@field all fun(...: function): any ...
 ---@field timeout fun(seconds: number, fn: function, ...: any): any ...
+---@field onReload fun(fn: fun(version: string, before: string))
+---@field reload fun()
 ---@field version string
 return namespace("ratchet", {
   App = "ratchet.app",
@@ -60,6 +62,8 @@ return namespace("ratchet", {
   spawn = "ratchet.task:spawn",
   all = "ratchet.task:all",
   timeout = "ratchet.task:timeout",
+  onReload = "ratchet.reload.record:hook",
+  reload = "ratchet.reload:ask",
   version = function() return native.core().version end,
   server = namespace("ratchet.server", {
     EchoServer = "ratchet.server.echo_server",

@@ -61,7 +61,7 @@ describe("listen.open", function()
 
   it("says what is served at each", function()
     local core = fake_core.install()
-    listen.open({ wanted(), { path = "/x", mode = 432 } }, { headerTimeout = 3 })
+    listen.open({ wanted(), { path = "/x", mode = 432 } }, { options = { headerTimeout = 3 } })
     assert.are.same({
       { address = "127.0.0.1", port = 8080, headerTimeout = 3 },
       { path = "/x", mode = 432, headerTimeout = 3 },

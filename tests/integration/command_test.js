@@ -272,8 +272,8 @@ test('--log-format json holds for bytes that are not UTF-8', async (t) => {
 
 test('--log-format text: control characters are escaped', async (t) => {
   const log = await logOf(t, []);
-  assert.match(log, /^\d{4}-\S+Z info with "quotes" and \\ \\x01 \\x1b\[31m$/m);
-  assert.match(log, /warn two\n {4}lines/);
+  assert.match(log, /^\d{4}-\S+Z info with "quotes" and \\ \\x01 \\x1b\[31m \[[0-9a-f]{8}\]$/m);
+  assert.match(log, /warn two \[[0-9a-f]{8}\]\n {4}lines/);
 });
 
 test('--log-level', async (t) => {

@@ -23,6 +23,8 @@ local core = {}
 ---@class ratchet.core.Options
 ---@field host string? --host
 ---@field port integer? --port, 0 to 65535
+---@field control string? the path of the socket that commands are heard on
+---@field watch boolean --watch
 
 ---@class ratchet.core.Handed
 ---@field fd integer
@@ -96,11 +98,51 @@ function core.endpoint(component, options) end
 
 ---Listens. Raises when the table makes no sense.
 ---@param listener ratchet.core.Listener
----@return { address: string?, port: integer?, path: string? }? bound the port is the real
----  one; a unix socket has only a path
+---@return { address: string?, port: integer?, path: string?, id: integer }? bound the port
+---  is the real one; a unix socket has only a path; the id is for serve and unlisten
 ---@return string? message such as "address already in use"
 ---@return string? code such as "EADDRINUSE"
 function core.listen(listener) end
+
+---Serves what connects to a listener from now on as `listener` says, which has what listen
+---takes, without an address. Without an id it is only looked at. Raises when the table
+---makes no sense.
+---@param id integer?
+---@param listener ratchet.core.Listener
+function core.serve(id, listener) end
+
+---Closes a listener; its connections go on.
+---@param id integer
+function core.unlisten(id) end
+
+---Is the server going away? Nobody is accepted any more then.
+---@return boolean
+function core.isStopping() end
+
+---A short hash: the first eight hexadecimal digits of the text's SHA-1.
+---@param text string
+---@return string
+function core.digest(text) end
+
+---Says which version of the app's code runs from now on: what the log shows.
+---@param version string eight hexadecimal digits
+function core.setVersion(version) end
+
+---Says that an endpoint's component was left as that version had it, whatever the
+---app's version is.
+---@param endpoint ratchet.Endpoint
+---@param version string
+function core.freeze(endpoint, version) end
+
+---What waits in code of another version than its next event will run.
+---@return integer[] ids of connections
+---@return integer tasks how many functions that were spawned, or called by a timer
+function core.outdated() end
+
+---Says that a handle of luv is the library's: uv.walk does not come to it.
+---@param handle userdata
+---@return userdata handle
+function core.ownHandle(handle) end
 
 ---Sets the metatable of the request tables that are made from now on. Raises when
 ---it is no table.
@@ -215,6 +257,8 @@ function Timer:cancel() end
 ---@field extensions string the extensions that were agreed on (RFC 6455 9), "" for none
 ---@field readyState integer 1 open, 2 closing, 3 closed
 ---@field bufferedAmount integer bytes that are queued and not yet taken by the system
+---@field version string of the code that handles its events: of the handler that runs or
+---  waits, or of the one that will be next; eight hexadecimal digits
 ---@field secure boolean does the client speak TLS? A trusted proxy says so
 ---@field [string] any
 local Connection = {}
