@@ -4,6 +4,8 @@
 
 const assert = require('assert');
 const fs = require('fs');
+const path = require('path');
+const { apps } = require('./support/paths');
 const { RawClient } = require('./support/raw');
 const { test } = require('./support/runner');
 const { appText, serveEdited, talk } = require('./support/reloading');
@@ -704,4 +706,53 @@ test('a reload while the server says goodbye changes nothing of that', async (t)
   await client.close(1001);
   await edited.server.exit();
   assert.match(edited.server.stderr, /reload failed: the server is going away/);
+});
+
+// ---- the apps
+
+
+
+async function serveApp(t, name) {
+  const folder = path.join(apps, name);
+  const files = {};
+  for (const one of fs.readdirSync(folder)) files[one] = fs.readFileSync(path.join(folder, one), 'utf8');
+  return serveEdited(t, files);
+}
+
+test('apps: the chat keeps its members', async (t) => {
+  const edited = await serveApp(t, 'chat');
+  const ada = await edited.open('/chat');
+  const bob = await edited.open('/chat');
+  await ada.text('ada: hello');
+  await bob.expectText('ada: hello');
+  const text = fs.readFileSync(edited.path('app.lua'), 'utf8');
+  const edits = text
+    .replace('function Chat:onOpen(conn)  self.clients[conn] = true end',
+      'function Chat:onOpen(conn)\n  self.clients[conn] = true\n  conn:send("server: welcome")\nend')
+    .replace('client:send(message)', 'client:send(message .. "!")');
+  edited.edit({ 'app.lua': edits });
+  assert.match(await edited.reload(), /functions replaced: Chat:onMessage .*, Chat:onOpen/);
+  await ada.text('ada: hello');
+  await bob.expectText('ada: hello!');
+  const eve = await edited.open('/chat');
+  await eve.expectText('server: welcome');
+  await eve.text('eve: hi');
+  for (const one of [ada, bob]) await one.expectText('eve: hi!');
+});
+
+test('apps: the rooms keep their members', async (t) => {
+  const edited = await serveApp(t, 'rooms');
+  const enter = (name) => edited.open(`/room/lobby?name=${name}`, ['Origin: http://localhost']);
+  const hear = async (client, wanted) =>
+    assert.deepStrictEqual(JSON.parse((await client.nextFrame()).payload), wanted);
+  const ada = await enter('ada');
+  await hear(ada, { type: 'who', people: ['ada'] });
+  const text = fs.readFileSync(edited.path('app.lua'), 'utf8');
+  edited.edit({ 'app.lua': text.replace('text = text })', 'text = text .. "!" })') });
+  await edited.reload();
+  const bob = await enter('bob');
+  await hear(ada, { type: 'join', name: 'bob' });
+  for (const one of [ada, bob]) await hear(one, { type: 'who', people: ['ada', 'bob'] });
+  await ada.text('{"text":"hi"}');
+  for (const one of [ada, bob]) await hear(one, { type: 'say', name: 'ada', text: 'hi!' });
 });

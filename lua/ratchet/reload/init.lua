@@ -438,7 +438,6 @@ function reload.now(kind)
   end
   local started = now_ms()
   local new, old = attempt(sources)
-  local pause = now_ms() - started
   if not new then
     local text = ("%s failed, %s goes on: %s"):format(kind, live.generation.version, old)
     native.core().log("error", text)
@@ -446,7 +445,8 @@ function reload.now(kind)
   end
   if kind == "rollback" then table.remove(before) else remember(old) end
   local text = report.of({
-    kind = kind, old = old, new = new, twins = new.twins, merge = new.merge, pause = pause,
+    kind = kind, old = old, new = new, twins = new.twins, merge = new.merge,
+    pause = function() return now_ms() - started end,
     outdated = { native.core().outdated() },
   })
   native.core().log("info", text)

@@ -119,12 +119,12 @@ local function waiting(ids, tasks)
   return items
 end
 
----@param given table kind, old and new (states), twins, merge, pause (ms), outdated
+---@param given table kind, old and new (states), twins, merge, pause (a function: ms so
+---  far), outdated
 ---@return string several lines
 function report.of(given)
   local replaced, added, gone = functions_of(given)
-  local lines = { ("%s %s -> %s in %.1f ms"):format(given.kind, given.old.generation.version,
-    given.new.generation.version, given.pause) }
+  local lines = { "" }
   add(lines, "files", generation.changes(given.old.generation, given.new.generation))
   add(lines, "functions replaced", replaced)
   add(lines, "functions added", added)
@@ -135,6 +135,8 @@ function report.of(given)
   add(lines, "addresses", addresses_of(given.new.addresses))
   add(lines, "timers", timers_of(given.new.timers, given.old.list))
   add(lines, "still in old code", waiting(given.outdated[1], given.outdated[2]))
+  lines[1] = ("%s %s -> %s in %.1f ms"):format(given.kind, given.old.generation.version,
+    given.new.generation.version, given.pause())
   return table.concat(lines, "\n")
 end
 
