@@ -168,5 +168,6 @@ void event_run(struct script *script, struct event *event) {
     skip_event(script, event);
     return;
   }
-  event_finish(script, event, co, script_resume(script, co.L, arguments));
+  int status = script_resume(script, co.L, arguments, event_name(event->kind));
+  event_finish(script, event, co, status);
 }

@@ -12,6 +12,7 @@
 #include "net/listener.h"
 #include "script.h"
 #include "server/connection.h"
+#include "watchdog.h"
 
 #include <lauxlib.h>
 #include <lua.h>
@@ -43,7 +44,7 @@ struct script {
   int describe;      /* call.c: how errors are shown, in the registry */
   int held;          /* the table of what C keeps, in the registry */
   /* Of the prelude, in the registry. */
-  int runners, index_of, guard_luv, of_handlers;
+  int runners, index_of, guard_luv, of_handlers, forget_nesting;
   int close_luv;          /* held: closes the app's luv handles, or LUA_NOREF */
   int push_data;          /* strand.c, in the registry */
   int last_text;          /* in the registry: last_sent.text */
@@ -59,6 +60,7 @@ struct script {
   int opening_request;        /* held: the request that `open` is told with */
   struct connection *opening; /* whose it is */
   struct buffer addresses;
+  struct watchdog watchdog;
   size_t idle_count;
   struct coroutine {
     lua_State *L;
@@ -76,8 +78,10 @@ bool script_protect(struct script *script, lua_CFunction work, void *argument,
  * results are left on the stack. */
 bool script_protect_prepared(struct script *script, int prepared,
                              void *argument, int results, const char *what);
-/* Runs or continues user code: a lua_resume status. */
-int script_resume(struct script *script, lua_State *co, int arguments);
+/* Runs or continues user code, which the watchdog knows as `what`: a lua_resume
+ * status. */
+int script_resume(struct script *script, lua_State *co, int arguments,
+                  const char *what);
 /* luv's way in: callbacks that were given to it. */
 int script_call_luv(lua_State *L, int arguments, int results, int flags);
 /* A message with its traceback, pushed; for what is no string, the value. */

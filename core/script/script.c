@@ -70,6 +70,15 @@ static int set_up(lua_State *L) {
   return 0;
 }
 
+enum { SLOW_HANDLER = 100, HANDLER_BUDGET = 5000 };
+
+static int watch(lua_State *L) {
+  struct script *script = lua_touserdata(L, 1);
+  struct watchdog_limits limits = {SLOW_HANDLER, HANDLER_BUDGET};
+  watchdog_start(&script->watchdog, script->L, limits);
+  return 0;
+}
+
 struct script *script_new(struct loop *loop, struct server *server,
                           const struct script_options *options) {
   struct script *script = mem_alloc_zeroed(1, sizeof *script);
@@ -90,6 +99,9 @@ struct script *script_new(struct loop *loop, struct server *server,
   }
   bool is_up = script_protect(script, set_up, script, "set-up");
   luaJIT_setmode(script->L, 0, LUAJIT_MODE_ENGINE | LUAJIT_MODE_ON);
+  if (is_up && options->is_watched) {
+    is_up = script_protect(script, watch, script, "watchdog");
+  }
   if (is_up) return script;
   script_free(script);
   return NULL;
@@ -140,7 +152,7 @@ static int log_load_error(lua_State *L) {
 }
 
 static bool run_file(struct script *script, struct load *load) {
-  int status = script_resume(script, load->co, load->count - 1);
+  int status = script_resume(script, load->co, load->count - 1, "the app file");
   if (status == 0) return true;
   if (status == LUA_YIELD) {
     log_printf(LOG_ERROR, "%s: an app file cannot wait while it is loaded",
@@ -161,6 +173,7 @@ bool script_load(struct script *script, int count, char **arguments) {
     return false;
   }
   bool is_loaded = run_file(script, &load);
+  watchdog_loaded(&script->watchdog);
   script_release(script, load.co_held);
   return is_loaded;
 }
@@ -195,6 +208,7 @@ const char *script_library(void) {
 void script_free(struct script *script) {
   message_forget(script);
   script_drop_services(script);
+  watchdog_end(&script->watchdog);
   lua_close(script->L);
   script_free_services(script);
   buffer_free(&script->addresses);

@@ -135,7 +135,8 @@ static void run_on(struct strand *strand) {
     run_queue(strand, conn);
     return;
   }
-  int status = script_resume(strand->script, strand->co.L, strand->arguments);
+  int status = script_resume(strand->script, strand->co.L, strand->arguments,
+                             event_name(event.kind));
   event_finish(strand->script, &event, strand->co, status);
   run_queue(strand, conn);
 }

@@ -137,6 +137,17 @@ function core.wait(ticket) end
 ---@return boolean woken false when no handler waits for it, or no longer
 function core.wake(ticket, ...) end
 
+---@class ratchet.core.Watchdog
+---@field slowHandler number? seconds for which a handler may hold the loop before it is
+---  named in the log, 0.1 at first; 0: none is
+---@field handlerBudget number? seconds after which it is stopped with an error, 5 at
+---  first; 0: none is
+
+---Sets what holds for all handlers, once the app file has been loaded; what is not
+---given stays as it is. Raises when a number is negative or over a day.
+---@param limits ratchet.core.Watchdog
+function core.watchdog(limits) end
+
 ---A connection. The same connection is always the same value. One that is gone can
 ---be kept and used without harm: its methods do nothing. Any field that is not here
 ---is the app's own: conn.name = "ada". Setting one that is here raises.
