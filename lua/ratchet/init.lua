@@ -38,11 +38,13 @@ end
 ---@field App ratchet.App
 ---@field topic fun(name: string): ratchet.Topic
 ---@field log fun(level: "debug"|"info"|"warn"|"error", message: string)
+---@field text table ratchet.text
 ---@field version string
 return namespace("ratchet", {
   App = "ratchet.app",
   topic = "ratchet.topic",
   log = "ratchet.log",
+  text = "ratchet.text",
   version = function() return native.core().version end,
   server = namespace("ratchet.server", {
     EchoServer = "ratchet.server.echo_server",

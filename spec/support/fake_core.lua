@@ -35,6 +35,7 @@ function fake_core.install(options)
     return { address = wanted.address, port = wanted.port == 0 and 49152 or wanted.port }
   end
   function core.requestMetatable(metatable) core.request_metatable = metatable end
+  function core.watchdog(limits) core.watchdog_limits = limits end
   function core.topic(name) return { name = name } end
   package.loaded["ratchet.core"] = core
   return core
