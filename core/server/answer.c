@@ -69,10 +69,12 @@ void answer_ask(struct connection *conn) {
   }
 }
 
-/* The deadline is the peer's, and runs while it is offered something. */
+/* The deadline is the peer's, and runs while it is offered something; also when
+ * it has sent FIN: most who do have left, and only sending to them would tell.
+ */
 void answer_flushed(struct connection *conn) {
   if (conn->state != CONNECTION_ANSWERING) return;
-  if (!conn->writing)
+  if (!conn->writing && !conn->peer_ended)
     connection_set_timer(conn, 0);
   else if (list_is_empty(&conn->timer.link))
     connection_set_timer(conn, SERVICE_TAKE_TIMEOUT);
@@ -119,6 +121,7 @@ bool connection_add_piece(struct connection *conn, struct slice piece) {
     return false;
   }
   if (answer->left != ANSWER_LENGTH_UNKNOWN) answer->left -= piece.length;
+  if (!conn->writing) connection_set_timer(conn, 0); /* it took the last one */
   output_add(conn, framed(piece, answer->is_chunked));
   return true;
 }

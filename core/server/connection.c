@@ -236,7 +236,10 @@ static void peer_ended(struct connection *conn) {
     if (conn->shut_down) close_transport(conn);
     return;
   }
-  if (conn->state == CONNECTION_ANSWERING) return; /* it still listens */
+  if (conn->state == CONNECTION_ANSWERING) { /* it may still listen */
+    server_mark(conn->server, conn);
+    return;
+  }
   int code = conn->state == CONNECTION_RAW ? CLOSE_NORMAL : CLOSE_ABNORMAL;
   connection_note_close(conn, code, SLICE(""));
   connection_end(conn);

@@ -269,6 +269,23 @@ TEST(answer_goes_on_for_who_only_listens) {
   stage_close(stage);
 }
 
+TEST(answer_does_not_wait_for_ever_for_who_may_have_left) {
+  struct stage *stage = open_stage("", '?');
+  struct peer *peer = ask(stage, GET);
+
+  memory_send_fin(peer->memory);
+  for (int i = 0; i < 3; i++) {
+    stage_wait(stage, SERVICE_TAKE_TIMEOUT - 5000);
+    CHECK(connection_add_piece(stage->conn, SLICE("it lives")));
+    stage_run(stage);
+  }
+  CHECK(peer->memory != NULL);
+  stage_wait(stage, SERVICE_TAKE_TIMEOUT + 2000);
+  CHECK(peer->memory == NULL);
+  CHECK_EQ(source.dropped, 1);
+  stage_close(stage);
+}
+
 TEST(answer_is_dropped_with_its_peer) {
   struct stage *stage = open_stage("", '?');
   struct peer *peer = ask(stage, GET);
