@@ -40,7 +40,7 @@ void timer_done(struct timer *timer) {
 }
 
 void timer_cancel(struct timer *timer) {
-  clock_clear(&timer->script->loop->clock, &timer->alarm);
+  clock_clear(timer->script->server->clock, &timer->alarm);
   timer->period = 0;
   let_go(timer);
 }
@@ -54,7 +54,7 @@ void timers_cancel(struct list *timers) {
 
 /* In step with its beginning, whatever was late. */
 static void set_next(struct timer *timer) {
-  struct clock *clock = &timer->script->loop->clock;
+  struct clock *clock = timer->script->server->clock;
   uint64_t now = clock_now(clock), due = timer->due + timer->period;
   if (due <= now) due += (now - due) / timer->period * timer->period;
   if (due <= now) due += timer->period;
@@ -96,7 +96,7 @@ int timer_push(struct timer *timer, lua_State *co) {
 
 static int collect(lua_State *L) {
   struct timer *timer = lua_touserdata(L, 1);
-  clock_clear(&timer->script->loop->clock, &timer->alarm);
+  clock_clear(timer->script->server->clock, &timer->alarm);
   list_remove(&timer->in_owner);
   return 0;
 }
@@ -131,7 +131,7 @@ static void keep_function(lua_State *L) {
 }
 
 static void start(struct timer *timer, lua_State *L, double seconds) {
-  struct clock *clock = &timer->script->loop->clock;
+  struct clock *clock = timer->script->server->clock;
   struct list *owner = &timer->script->timers;
   if (timer->conn) owner = strand_timers(timer->script, timer->conn);
   if (!owner) luaL_error(L, "out of memory");
