@@ -96,7 +96,7 @@ function actions.timer(conn, _, ms) conn:after(ms / 1000, on_timer) end
 
 -- A message that is received inside of a handler is one of the connection's too.
 function actions.receive(conn, record, ms)
-  local message, why = conn:receive(ms / 1000)
+  local message, why = conn:receive(ms % 5 > 0 and ms / 1000 or nil)
   if message then
     count(record, message)
   elseif why == "closed" then
