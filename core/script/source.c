@@ -15,6 +15,8 @@ struct script_source {
   int next, over; /* held */
 };
 
+/* No other event of the connection can wait meanwhile, so this one is never
+ * queued, and `next` is held until it runs. */
 static void ask_next(struct answer_source *base, struct connection *conn) {
   struct script_source *source = (struct script_source *)base;
   struct event event = {.kind = EVENT_PIECE,
