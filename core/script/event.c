@@ -60,9 +60,7 @@ static void handle_failure(struct script *script, struct event *event,
   struct failure failure = {script, event, co, has_yielded, LUA_NOREF};
   struct connection *conn = event->conn;
   script_protect(script, note_failure, &failure, "error");
-  if (fail_without_component(event)) {
-    script_release(script, failure.value);
-  } else if (event->kind == EVENT_TIMER) {
+  if (fail_without_component(event) || event->kind == EVENT_TIMER) {
     script_release(script, failure.value);
   } else if (event->kind == EVENT_ERROR) {
     script_release(script, failure.value);

@@ -90,29 +90,36 @@ static bool is_own_header(struct slice name) {
   return false;
 }
 
+/* ANSWER_LENGTH_UNKNOWN when it is no number of bytes. */
+static uint64_t length_in(struct slice text) {
+  uint64_t length = 0;
+  if (!text.at || text.length == 0 || text.length > 18) {
+    return ANSWER_LENGTH_UNKNOWN;
+  }
+  for (size_t i = 0; i < text.length; i++) {
+    unsigned digit = (unsigned char)text.at[i] - (unsigned)'0';
+    if (digit > 9) return ANSWER_LENGTH_UNKNOWN;
+    length = length * 10 + digit;
+  }
+  return length;
+}
+
 /* Is it the length of a body that comes piece by piece, which only the app may
  * know? */
 static bool take_length(lua_State *L, struct decision *decision,
                         const struct slice parts[2]) {
-  uint64_t length = 0;
   if (!decision->source ||
       !slice_equals_nocase(parts[0], SLICE("Content-Length"))) {
     return false;
   }
-  for (size_t i = 0; i < parts[1].length; i++) {
-    unsigned digit = (unsigned char)parts[1].at[i] - (unsigned)'0';
-    if (digit > 9 || i >= 18) length = ANSWER_LENGTH_UNKNOWN;
-    if (length == ANSWER_LENGTH_UNKNOWN) break;
-    length = length * 10 + digit;
-  }
-  if (parts[1].length == 0 || length == ANSWER_LENGTH_UNKNOWN) {
-    luaL_error(L, "Content-Length is a whole number of bytes, not \"%s\"",
-               parts[1].at);
-  }
   if (decision->length != ANSWER_LENGTH_UNKNOWN) {
     luaL_error(L, "Content-Length is there twice");
   }
-  decision->length = length;
+  decision->length = length_in(parts[1]);
+  if (decision->length == ANSWER_LENGTH_UNKNOWN) {
+    luaL_error(L, "Content-Length is a whole number of bytes, not \"%s\"",
+               parts[1].at);
+  }
   return true;
 }
 

@@ -269,8 +269,9 @@ test('a file that changes while it is sent ends the connection', async (t) => {
   const { server } = await started(t, folder);
   fs.truncateSync(path.join(folder, 'short'), 64 << 20);
   const client = await t.raw(server);
-  client.socket.pause();
   await client.send('GET /short HTTP/1.1\r\nHost: localhost\r\n\r\n');
+  await client.response();
+  client.socket.pause();
   await poll(() => openFiles(server, folder).length === 1, 'it is being sent');
   fs.truncateSync(path.join(folder, 'short'), 1 << 20);
   client.socket.resume();
