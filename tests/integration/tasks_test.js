@@ -557,7 +557,7 @@ test('files, names, processes and datagrams while echoes go on', async (t) => {
   }
   isOver = true;
   await echoing;
-  assert.ok(echoes > 20, `${echoes} echoes meanwhile`);
+  assert.ok(echoes > 5, `${echoes} echoes meanwhile`);
 });
 
 test('a server that ends leaves no task and no timer', async (t) => {
@@ -590,7 +590,7 @@ app:get("/slow", function() ratchet.sleep(0.01) return "slept" end)
 app:run()`);
   await (await t.open(server)).expectEcho();
   const body = await new Promise((resolve, reject) => {
-    http.get(`http://localhost:${server.port}/slow`, (answer) => {
+    http.get(`http://localhost:${server.port}/slow`, { agent: false }, (answer) => {
       let text = '';
       answer.on('data', (piece) => { text += piece; });
       answer.on('end', () => resolve(text));
