@@ -10,12 +10,7 @@ const { poll, sanitized, sleep, slow } = require('./support/wait');
 // lines(n) makes a body of n lines; pause(ms) waits.
 const TOOLS = `
 local core = require "ratchet.core"
-local uv = require "luv"
-function pause(ms)
-  local ticket, timer = core.ticket(), uv.new_timer()
-  timer:start(ms, 0, function() timer:close() core.wake(ticket) end)
-  core.wait(ticket)
-end
+function pause(ms) ratchet.sleep(ms / 1000) end
 function lines(count)
   local n = 0
   return function()
