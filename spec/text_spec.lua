@@ -46,7 +46,8 @@ describe("text", function()
   it("refuses what it cannot split at", function()
     assert.has_error(function() text.split("a", "") end, "text.split: the separator is empty")
     assert.has_error(function() text.split("a", ",", 0) end)
-    assert.has_error(function() text.split(nil, ",") end, "text.split: a string is expected, not a nil")
+    assert.has_error(function() text.split(nil, ",") end,
+      "text.split: a string is expected, not a nil")
     assert.has_error(function() text.split("a") end)
   end)
 
@@ -82,6 +83,7 @@ describe("text", function()
     assert.are.equal(MEGABYTE + 1, #quickly(function() return text.split(blanks, " ") end))
     assert.are.equal(1, #quickly(function() return text.split(("a"):rep(MEGABYTE), "aab") end))
     assert.are.equal(MEGABYTE, #quickly(function() return text.lines(("\n"):rep(MEGABYTE)) end))
-    assert.are.equal(4 * MEGABYTE, #quickly(function() return text.escapeHtml(("<"):rep(MEGABYTE)) end))
+    assert.are.equal(4 * MEGABYTE,
+      #quickly(function() return text.escapeHtml(("<"):rep(MEGABYTE)) end))
   end)
 end)

@@ -39,25 +39,28 @@ bool script_protect_prepared(struct script *script, int prepared,
   return false;
 }
 
-/* A run was stopped: it has left its coroutines in the middle of whatever they
- * did. */
-static int fail_stopped(struct script *script, lua_State *co) {
+/* A run was stopped. It has left its coroutine in the middle of whatever it
+ * did, which may have been on the way into a wait. */
+static int fail_stopped(struct script *script, const struct run *run) {
+  struct waiter *waiter = NULL;
   forget_nesting(script);
-  script->wait_ticket = NULL;
-  lua_rawgeti(co, LUA_REGISTRYINDEX, script->watchdog.message);
+  if (run->task)
+    waiter = task_waiter(run->task);
+  else if (run->conn && strand_is_waiting(run->conn))
+    waiter = strand_waiter(script, run->conn);
+  if (waiter) waiter_drop(waiter);
+  lua_rawgeti(run->co, LUA_REGISTRYINDEX, script->watchdog.message);
   return LUA_ERRRUN;
 }
 
-int script_resume(struct script *script, lua_State *co, int arguments,
-                  const char *what) {
-  lua_State *before = script->running;
-  script->running = co;
-  script->wait_ticket = NULL;
-  bool is_run = watchdog_enter(&script->watchdog, what);
-  int status = lua_resume(co, arguments);
-  script->running = before;
+int script_resume(struct script *script, const struct run *run, int arguments) {
+  const struct run *before = script->run;
+  script->run = run;
+  bool is_run = watchdog_enter(&script->watchdog, run->what);
+  int status = lua_resume(run->co, arguments);
+  script->run = before;
   if (watchdog_leave(&script->watchdog, is_run)) {
-    return fail_stopped(script, co);
+    return fail_stopped(script, run);
   }
   return status;
 }
@@ -92,6 +95,14 @@ int script_call_luv(lua_State *L, int arguments, int results, int flags) {
   script_log_error(L, "luv callback");
   lua_settop(L, function - 1);
   return -status;
+}
+
+void script_call_logged(lua_State *L, const char *where) {
+  int function = lua_gettop(L);
+  lua_rawgeti(L, LUA_REGISTRYINDEX, script_of(L)->add_traceback);
+  lua_insert(L, function);
+  if (lua_pcall(L, 0, 0, function) != 0) script_log_error(L, where);
+  lua_settop(L, function - 1);
 }
 
 /* The message is at the top of `co`. */

@@ -8,7 +8,7 @@
 -- the table of the coroutines of handlers, and what follows a run that was stopped
 -- (call.c).
 
-local next_message, lend_profiler = ...
+local next_message, begin_run, lend_profiler = ...
 
 -- Handlers are looked up when they are called, so that new code takes effect
 -- with the next event.
@@ -16,6 +16,11 @@ local runners = {
   function(component, conn, request)
     local handler = component.onOpen
     if handler then handler(component, conn, request) end
+    local run = component.run
+    if run then
+      begin_run(conn)
+      run(component, conn)
+    end
   end,
   -- Goes on with the messages that came in the same piece, as long as they may
   -- be delivered: entering a coroutine costs more than handling a small message.
@@ -51,6 +56,9 @@ local runners = {
   end,
   function(handle, request)
     return handle(request)
+  end,
+  function(next_piece)
+    return (next_piece())
   end,
 }
 
