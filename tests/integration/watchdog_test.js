@@ -220,6 +220,117 @@ test('a runaway everywhere: the way of an error is its way', { ms: 40000 }, asyn
   await other.expectEcho();
 });
 
+test('tasks, timers, run() and half-begun waits', { ms: 40000 }, async (t) => {
+  const server = await t.server(serving(`
+    local function forever() while true do end end
+    local Line, C = {}, {}
+    function Line:run(conn)
+      for message in conn:messages() do
+        if message == "forever" then forever() end
+        conn:send(message)
+      end
+    end
+    function Line:onError(conn, err) conn:send(err) end
+    function C:onMessage(conn, m)
+      if m == "spawn" then
+        ratchet.spawn(function() ratchet.sleep(0.01) while true do pcall(forever) end end)
+      elseif m == "timer" then
+        local count = 0
+        local timer
+        timer = ratchet.every(0.01, function()
+          count = count + 1
+          if count == 1 then forever() end
+          timer:cancel()
+          note("fired again")
+        end)
+      elseif m == "sleeps" then -- it waits, but is not stopped for that
+        for _ = 1, 5 do ratchet.sleep(0.1) end
+      elseif m == "tickets" then -- always on the way into a wait, or out of one
+        local core = require "ratchet.core"
+        while true do pcall(core.wait, core.ticket(), -1) pcall(core.wait) pcall(ratchet.sleep, -1) end
+      end
+      conn:send(m)
+    end
+    function C:onError(conn, err) conn:send(err) end
+    function more(app) app:route("/line", Line, { "*" }) end`));
+  const client = await t.open(server);
+  await client.expectEcho('spawn');
+  await server.logged(/error spawn: .*handlerBudget: ran/);
+  await client.expectEcho('timer');
+  await server.logged(/error timer: .*handlerBudget: ran/);
+  await server.note('fired again');
+  await client.expectEcho('sleeps');
+  await runAway(client, 'tickets');
+  await client.expectEcho();
+  const line = await t.open(server, '/line');
+  await line.expectEcho();
+  await runAway(line, 'forever');
+});
+
+// Each ended the process, or could, where nothing bounds it.
+const RECURSIONS = `
+local forms = {}
+local meta = {}
+local one = setmetatable({}, meta)
+function forms.gsub() return (string.gsub("a", "a", forms.gsub)) end
+function forms.gsub_method() return (("a"):gsub("a", forms.gsub_method)) end
+function forms.pcall_gsub() return assert(pcall(string.gsub, "a", "a", forms.pcall_gsub)) end
+function forms.wrap() return coroutine.wrap(forms.wrap)() end
+function forms.resume() return assert(coroutine.resume(coroutine.create(forms.resume))) end
+function forms.sort() table.sort({ 1, 2, 3 }, forms.sort) return true end
+function forms.loaded() return 1 + assert(load("return ..."))(forms.loaded()) end
+function forms.reader() return assert(load(forms.reader)) end
+function forms.error_handler() return assert(xpcall(error, forms.error_handler)) end
+function meta.__tostring() return "x" .. tostring(one) end
+function forms.tostring() return tostring(one) end
+function meta.__concat() return one .. "x" end
+function forms.concat() return one .. "x" end
+function meta.__index(_, key) return one[key] .. "x" end
+function forms.index() return one.x end
+function forms.required()
+  local name = "recursion" .. tostring({})
+  package.preload[name] = forms.required
+  return 1 + require(name)
+end
+function forms.gsub_and_wrap()
+  return (string.gsub("a", "a", function() return coroutine.wrap(forms.gsub_and_wrap)() end))
+end
+function forms.sort_and_gsub()
+  table.sort({ 1, 2, 3 }, function() string.gsub("a", "a", forms.sort_and_gsub) end)
+end
+function forms.sort_and_wrap()
+  table.sort({ 1, 2, 3 }, function() return coroutine.wrap(forms.sort_and_wrap)() end)
+end
+function forms.error_handler_and_gsub()
+  return assert(xpcall(error, function() return string.gsub("a", "a", forms.error_handler_and_gsub) end))
+end
+function forms.error_handler_and_wrap()
+  return assert(xpcall(error, function() return coroutine.wrap(forms.error_handler_and_wrap)() end))
+end
+function forms.nested_source() return assert(loadstring("return " .. ("("):rep(1000000))) end
+function forms.long_pattern() return (("a"):rep(1000000)):find((".-"):rep(1000000) .. "b") end
+`;
+
+test('recursion through C is an error, in any order', { alone: true, ms: 40000 }, async (t) => {
+  const names = [...RECURSIONS.matchAll(/^function forms\.(\w+)/gm)].map((found) => found[1]);
+  const server = await t.server(serving(`${RECURSIONS}
+    local C = {}
+    function C:onMessage(conn, m)
+      if forms[m] then forms[m]() end
+      conn:send(m)
+    end
+    function C:onError(conn, err) conn:send("error " .. tostring(err):sub(1, 500)) end`,
+  'handlerBudget = 5, slowHandler = 0'));
+  const client = await t.open(server);
+  for (let i = 0; i < names.length * 3; i++) {
+    const name = names[(i * 7) % names.length];
+    await client.text(name);
+    const { payload } = await client.nextFrame(10000 * slow, `an end of ${name}`);
+    assert.ok(payload.toString().startsWith('error ') || payload.toString() === name, name);
+    await client.expectEcho();
+  }
+});
+
 test('a handler that holds the loop is named, once, and goes on', async (t) => {
   const server = await t.server(serving(`
     local C = {}
