@@ -42,11 +42,21 @@ static int core_request_metatable(lua_State *L) {
   return 0;
 }
 
+/* Of the loop, which is asked anew: a handler may have run for long. */
+static int core_now(lua_State *L) {
+  struct script *script = script_of(L);
+  uv_update_time(&script->loop->uv);
+  lua_pushnumber(L, (double)clock_now(script->server->clock) / 1000);
+  return 1;
+}
+
 static const luaL_Reg core_functions[] = {
     {"announce", core_announce},
+    {"caller", caller_object_new},
     {"endpoint", script_new_endpoint},
     {"listen", script_listen},
     {"log", core_log},
+    {"now", core_now},
     {"requestMetatable", core_request_metatable},
     {"ticket", ticket_new},
     {"topic", topic_object_get},

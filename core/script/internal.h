@@ -53,6 +53,7 @@ struct script {
   struct list services;       /* script_service.link */
   struct list strands;        /* strand.in_script */
   struct list ready;          /* strand.in_ready: waits that are over */
+  struct list callers;        /* caller_object.link */
   lua_State *running;         /* the coroutine that runs user code, or NULL */
   struct ticket *wait_ticket; /* what it yielded with, by core.wait */
   int request_metatable;      /* held: of request tables, or LUA_NOREF */
@@ -211,6 +212,8 @@ struct ticket {
   struct strand *strand;
 };
 
+/* Raises unless a ticket is at that index. */
+struct ticket *ticket_check(lua_State *L, int index);
 int ticket_new(lua_State *L);
 int ticket_wait(lua_State *L);
 int ticket_wake(lua_State *L);
@@ -254,6 +257,13 @@ void message_note_received(struct script *script, lua_State *L);
 void topic_object_open(lua_State *L);
 int topic_object_get(lua_State *L);
 
+/* ---- caller_object.c: a connection to an HTTP server */
+
+void caller_object_open(lua_State *L);
+int caller_object_new(lua_State *L);
+/* Ends them all, and nobody is told. */
+void caller_object_close_all(struct script *script);
+
 /* ---- request.c: requests and what is decided on them */
 
 /* Pushes the table that Lua knows as a request. May raise. */
@@ -264,6 +274,9 @@ void request_push(struct script *script, lua_State *L, struct connection *conn,
 void request_decided(struct script *script, lua_State *co, int first,
                      struct connection *conn, int request);
 void request_failed(struct connection *conn);
+/* Pushes the list name, value, name, value, ... May raise. */
+void request_push_headers(lua_State *L, const struct http_header *headers,
+                          size_t count);
 
 /* ---- listen.c */
 

@@ -67,6 +67,7 @@ static int set_up(lua_State *L) {
   connection_object_open(L);
   script_open_endpoint(L);
   topic_object_open(L);
+  caller_object_open(L);
   return 0;
 }
 
@@ -82,6 +83,7 @@ struct script *script_new(struct loop *loop, struct server *server,
   list_init(&script->services);
   list_init(&script->ready);
   list_init(&script->strands);
+  list_init(&script->callers);
   script->L = options->allocate ? lua_newstate(options->allocate, NULL)
                                 : luaL_newstate();
   if (!script->L) {

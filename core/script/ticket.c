@@ -16,6 +16,10 @@ static int ticket_gc(lua_State *L) {
   return 0;
 }
 
+struct ticket *ticket_check(lua_State *L, int index) {
+  return luaL_checkudata(L, index, ticket_name);
+}
+
 int ticket_new(lua_State *L) {
   struct ticket *ticket = lua_newuserdata(L, sizeof *ticket);
   ticket->strand = NULL;
@@ -30,7 +34,7 @@ int ticket_new(lua_State *L) {
 /* wait(ticket) returns what wake was given. */
 int ticket_wait(lua_State *L) {
   struct script *script = script_of(L);
-  struct ticket *ticket = luaL_checkudata(L, 1, ticket_name);
+  struct ticket *ticket = ticket_check(L, 1);
   if (ticket->strand) return luaL_error(L, "this ticket is in use");
   if (script->running != L) {
     return luaL_error(L, "only a handler can wait, and not from inside a "
@@ -44,7 +48,7 @@ int ticket_wait(lua_State *L) {
 /* wake(ticket, ...): the handler goes on at the end of this turn. False when
  * nothing waits for it (any more). */
 int ticket_wake(lua_State *L) {
-  struct ticket *ticket = luaL_checkudata(L, 1, ticket_name);
+  struct ticket *ticket = ticket_check(L, 1);
   struct strand *strand = ticket->strand;
   if (!strand) {
     lua_pushboolean(L, 0);

@@ -36,11 +36,13 @@ end
 
 ---@class ratchet
 ---@field App ratchet.App
+---@field fetch fun(address: string, options: ratchet.FetchOptions?): ratchet.fetch.Answer?, string?
 ---@field topic fun(name: string): ratchet.Topic
 ---@field log fun(level: "debug"|"info"|"warn"|"error", message: string)
 ---@field version string
 return namespace("ratchet", {
   App = "ratchet.app",
+  fetch = "ratchet.fetch",
   topic = "ratchet.topic",
   log = "ratchet.log",
   version = function() return native.core().version end,
