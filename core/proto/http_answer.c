@@ -108,7 +108,8 @@ bool http_answer_parse(struct http_answer *answer, const char *bytes,
                        size_t length, struct refusal *refusal) {
   struct http_scan scan = {0};
   memset(answer, 0, offsetof(struct http_answer, head.headers));
-  if (http_answer_scan(&scan, bytes, length, length, refusal) != length) {
+  size_t size = http_answer_scan(&scan, bytes, length, length, refusal);
+  if (size == 0 || size != length) {
     return refuse(refusal, "The answer's head is not whole.");
   }
   read_status_line(answer, bytes, length);
