@@ -88,10 +88,10 @@ static const char *check_protocol(const struct http_head *head,
   *protocol = SLICE("");
   if (count == 0) return NULL;
   if (count > 1) return "The 101 has Sec-WebSocket-Protocol twice.";
-  *protocol = http_head_get(head, "sec-websocket-protocol", 0);
+  struct slice chosen = http_head_get(head, "sec-websocket-protocol", 0);
   while (offered.at) {
-    struct slice item = slice_trim(slice_cut(&offered, ','));
-    if (item.length > 0 && slice_equals(item, *protocol)) return NULL;
+    *protocol = slice_trim(slice_cut(&offered, ','));
+    if (protocol->length > 0 && slice_equals(*protocol, chosen)) return NULL;
   }
   return "The 101 has a sub-protocol that was not asked for.";
 }

@@ -23,8 +23,8 @@ bool client_handshake_write(struct buffer *to, struct slice target,
 bool client_handshake_sets(struct slice name);
 
 /* Is this 101 the answer to that key and these protocols? Then NULL, and the
- * sub-protocol that was chosen, in the answer's bytes, or empty; else why not,
- * in one sentence. No extension is offered, so none may be there. */
+ * sub-protocol that was chosen, as it stands in `protocols`, or empty; else why
+ * not, in one sentence. No extension is offered, so none may be there. */
 const char *client_handshake_check(const struct http_answer *answer,
                                    struct slice key, struct slice protocols,
                                    struct slice *protocol);
