@@ -94,18 +94,28 @@ static void read_status_line(struct http_answer *answer, const char *bytes,
   answer->phrase = slice_trim(slice_cut(&rest, '\r'));
 }
 
+static bool explain(llhttp_errno_t error, struct refusal *refusal) {
+  switch (error) {
+  case HPE_INVALID_CONTENT_LENGTH:
+  case HPE_UNEXPECTED_CONTENT_LENGTH:
+    return refuse(refusal, "The answer's Content-Length is no number, "
+                           "repeated, or beside Transfer-Encoding.");
+  default: return refuse(refusal, "The answer's head is malformed.");
+  }
+}
+
 bool http_answer_parse(struct http_answer *answer, const char *bytes,
                        size_t length, struct refusal *refusal) {
   struct http_scan scan = {0};
   memset(answer, 0, offsetof(struct http_answer, head.headers));
-  if (http_answer_scan(&scan, bytes, length, length, refusal) != length) {
+  size_t size = http_answer_scan(&scan, bytes, length, length, refusal);
+  if (size == 0 || size != length) {
     return refuse(refusal, "The answer's head is not whole.");
   }
   read_status_line(answer, bytes, length);
   llhttp_errno_t error =
       http_parts_take(&answer->head, HTTP_RESPONSE, bytes, length);
-  if (error != HPE_OK)
-    return refuse(refusal, "The answer's head is malformed.");
+  if (error != HPE_OK) return explain(error, refusal);
   if (http_parts_check_framing(&answer->head, refusal)) return true;
   refusal->status = BAD_GATEWAY;
   return false;
