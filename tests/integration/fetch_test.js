@@ -663,7 +663,8 @@ test('the server ends while a handler waits for an answer', async (t) => {
   await client.text(JSON.stringify({ address: upstream.address_, options: { timeout: 100 } }));
   await poll(() => isAsked, 'the service was asked');
   server.kill();
-  server.kill();
+  await server.logged(/saying goodbye/);
+  server.kill(); // does not wait for it
   const { status, signal } = await server.exit();
   assert.deepStrictEqual([status, signal], [0, null]);
 });
