@@ -257,21 +257,19 @@ describe("fetch", function()
       "line break")
   end)
 
-  it("says where it can be called, and leaves nothing open", function()
-    start({ { dial = true } })
-    core.cannot_wait = "only a handler can wait"
-    assert.error_matches(function() fetch("http://a/") end,
-      "ratchet.fetch: only a handler can wait")
-    assert.are.same({ "dial a:80 10s", "close" }, log)
+  it("says where it can be called, before anything is begun", function()
+    start({})
+    function core.checkWait() error("x/fetch.lua:9: nothing can wait", 0) end
+    assert.error_matches(function() fetch("http://a/") end, "ratchet.fetch: nothing can wait$")
+    function core.checkWait() error("x/fetch.lua:9: cancelled", 0) end
+    assert.has_error(function() fetch("http://a/") end, "cancelled")
   end)
 
-  it("passes on what ends its wait, as it is", function()
+  it("passes on what ends its wait, and leaves nothing open", function()
     start({ { dial = true } })
-    local reason = {}
-    core.cannot_wait = reason
-    local _, err = pcall(fetch, "http://a/")
-    assert.are.equal(reason, err)
-    assert.are.equal("close", log[2])
+    core.cannot_wait = "cancelled"
+    assert.has_error(function() fetch("http://a/") end, "cancelled")
+    assert.are.same({ "dial a:80 10s", "close" }, log)
   end)
 
   it("needs the server around it", function()

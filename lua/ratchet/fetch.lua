@@ -42,12 +42,20 @@ local known = {
 -- What may be sent twice without harm (RFC 9110 9.2.2).
 local idempotent = { GET = true, HEAD = true, PUT = true, DELETE = true, OPTIONS = true }
 
--- Waits for the ticket. Who is kept from waiting, or called off, leaves nothing open.
+-- Raises where nobody can wait, with the line of the app in place of this file's.
+local function check_wait(core)
+  local may_wait, message = pcall(core.checkWait)
+  if may_wait then return end
+  local why = tostring(message):gsub("^.-:%d+: ", "")
+  if why == "cancelled" then error(why, 0) end
+  raise("ratchet.fetch: %s", why)
+end
+
+-- Waits for the ticket. Who is called off leaves nothing open.
 local function wait(core, ticket, caller)
   local waited, a, b, c, d = pcall(core.wait, ticket)
   if waited then return a, b, c, d end
   caller:close()
-  if type(a) == "string" then raise("ratchet.fetch: %s", a) end
   error(a, 0)
 end
 
@@ -177,6 +185,7 @@ local function fetch(address, given)
   local target, err = url.parse(address)
   if not target then return nil, err, "EINVAL" end
   local core = native.core()
+  check_wait(core)
   local timeout = wanted.timeout or TIMEOUT
   local job = {
     core = core, timeout = timeout, deadline = core.now() + timeout,

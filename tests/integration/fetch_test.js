@@ -628,7 +628,7 @@ test('where nobody can wait it says so', async (t) => {
       note("timer", select(2, pcall(ratchet.fetch, "${upstream.address_}")))
     end)`);
   const [, message] = await server.note('timer');
-  assert.match(message, /app\.lua:\d+: ratchet\.fetch: only a handler can wait/);
+  assert.match(message, /app\.lua:\d+: ratchet\.fetch: nothing can wait here/);
   const client = await t.raw(server);
   await client.send('GET / HTTP/1.1\r\nHost: localhost\r\n\r\n');
   assert.match((await client.answer()).body, /ratchet\.fetch: only a handler can wait/);
@@ -641,6 +641,54 @@ test('an app file cannot fetch while it is loaded', async (t) => {
   const { status } = await server.exit();
   assert.strictEqual(status, 1);
   assert.match(server.stderr, /an app file cannot wait while it is loaded/);
+});
+
+test('in tasks and timers; and a task that is cancelled, or late, drops its exchange', async (t) => {
+  let open = 0;
+  const upstream = await node(t, (request, response) => {
+    if (request.url === '/') return response.end('x');
+    open++;
+    return request.socket.on('close', () => { open--; });
+  });
+  const server = await t.server(`
+    local app = ratchet.App("", 8080)
+    app:get("/", function() return "x" end)
+    app:run()
+    ratchet.spawn(function() note("task", ratchet.fetch("${upstream.address_}").body) end)
+    ratchet.after(0.01, function() note("timer", ratchet.fetch("${upstream.address_}").body) end)
+    local slow = "${upstream.address_}slow"
+    local task = ratchet.spawn(function()
+      note("cancelled", select(2, pcall(ratchet.fetch, slow)))
+      note("again", select(2, pcall(ratchet.fetch, slow)))
+    end)
+    ratchet.after(0.3, function()
+      task:cancel()
+      note("late", select(2, ratchet.timeout(0.3, ratchet.fetch, slow)))
+    end)`);
+  await server.note('task', 'x');
+  await server.note('timer', 'x');
+  await poll(() => open === 1, 'the service is asked');
+  await server.note('cancelled', 'cancelled');
+  await server.note('again', 'cancelled');
+  await server.note('late', 'timeout');
+  await poll(() => open === 0, 'both exchanges are dropped');
+});
+
+test('the collector takes nothing away that somebody waits for', async (t) => {
+  const upstream = await node(t, (request, response) => {
+    setTimeout(() => response.end(request.url), 100);
+  });
+  const server = await t.server(`${APP.replace('app:run()', '')}
+    ratchet.every(0.005, function() collectgarbage() end)
+    app:run()`);
+  const one = async (i) => {
+    for (let n = 0; n < 5; n++) {
+      const path = `${i}-${n}`;
+      const { body, err } = await fetched(server, upstream.address_ + path);
+      assert.strictEqual(body, `/${path}`, err);
+    }
+  };
+  await Promise.all(Array.from({ length: 40 }, (_, i) => one(i)));
 });
 
 test('a client that is gone while its handler waits', async (t) => {
