@@ -6,8 +6,11 @@ const assert = require('assert');
 const fs = require('fs');
 const http = require('http');
 const net = require('net');
+const path = require('path');
 const { spawn } = require('child_process');
 const { test } = require('./support/runner');
+const { handshakeBytes } = require('./support/raw');
+const { lua } = require('./support/paths');
 const { Server } = require('./support/server');
 const { poll, sanitized, slow } = require('./support/wait');
 
@@ -562,39 +565,38 @@ test('redirects are answers, or followed', async (t) => {
 
 // ---- in handlers
 
+// The app in lua/README.md that has this in it.
+function fromReadme(part) {
+  const text = fs.readFileSync(path.join(lua, 'README.md'), 'utf8');
+  const block = text.split(/\n(?=\S)/).find((found) => found.includes(`    ${part}`));
+  assert.ok(block, `${part} in lua/README.md`);
+  return block.split('\n').filter((line) => /^( {4}|$)/.test(line))
+    .map((line) => line.slice(4)).join('\n');
+}
+
 test('onUpgrade asks a service, and lets in, refuses, or says that it cannot tell', async (t) => {
   const service = await node(t, (request, response) => {
-    const user = new URL(request.url, 'http://a').searchParams.get('user');
-    response.statusCode = user === 'ada' ? 200 : 403;
-    response.end(JSON.stringify({ name: 'Ada Lovelace' }));
+    let body = '';
+    request.on('data', (bytes) => { body += bytes; });
+    request.on('end', () => {
+      response.statusCode = JSON.parse(body).token === '4711' ? 200 : 401;
+      response.end(JSON.stringify({ name: 'Ada' }));
+    });
   });
-  const server = await t.server(`
-    local C = {}
-    function C:onUpgrade(request)
-      local answer, err = ratchet.fetch("${service.address_}?user=" .. (request.query.user or ""),
-        { timeout = 1 })
-      if not answer then return 503, err end
-      if not answer.ok then return 403, "who are you?" end
-      request.name = answer:json().name
-    end
-    function C:onOpen(conn) conn:send("hello " .. conn.httpRequest.name) end
-    local app = ratchet.App("", 8080)
-    app:route("/", C, { "*" })
-    app:run()`);
-  const client = await t.open(server, '/?user=ada');
-  await client.expectText('hello Ada Lovelace');
-  const bytes = (user) => `GET /?user=${user} HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\n`
-    + 'Connection: Upgrade\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n'
-    + 'Sec-WebSocket-Version: 13\r\n\r\n';
-  const stranger = await t.raw(server);
-  await stranger.send(bytes('eve'));
+  const server = await t.server(fromReadme('function Room:onUpgrade')
+    .replace('http://127.0.0.1:8081/', service.address_)
+    .replace('local ratchet = require "ratchet"', ''));
+  const client = await t.open(server, '/room?token=4711');
+  await client.expectText('Welcome, Ada.');
+    const stranger = await t.raw(server);
+  await stranger.send(handshakeBytes('/room?token=x'));
   assert.strictEqual((await stranger.answer()).status, 403);
   await new Promise((resolve) => { service.close(resolve); service.closeAllConnections(); });
   const late = await t.raw(server);
-  await late.send(bytes('ada'));
+  await late.send(handshakeBytes('/room?token=4711'));
   const refusal = await late.answer();
   assert.strictEqual(refusal.status, 503);
-  assert.match(refusal.body, /connection refused/);
+  await server.logged(/warn .*:\d+\/check: .*connection refused/);
 });
 
 test('in a WebSocket handler, while others go on', async (t) => {
