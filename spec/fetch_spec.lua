@@ -114,7 +114,7 @@ describe("fetch", function()
       failing({ dial = true }, { does = { "no answer in time", "ETIMEDOUT", true } }))
     assert.are.equal("http://a.example/x: the body is larger than maxBodySize, 9 bytes",
       failing({ dial = true }, { does = { "x", "EMSGSIZE" } }))
-    assert.are.equal("http://a.example/x: the answer is malformed: x",
+    assert.are.equal("http://a.example/x: malformed answer: x",
       failing({ dial = true }, { does = { "x", "EPROTO" } }))
     assert.are.equal("http://a.example/x: lost", failing({ dial = true }, { does = LOST }))
   end)

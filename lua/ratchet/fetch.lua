@@ -162,7 +162,7 @@ local function explain(job, target, message, code)
   elseif code == "EMSGSIZE" then
     message = ("the body is larger than maxBodySize, %d bytes"):format(job.max_body_size)
   elseif code == "EPROTO" then
-    message = "the answer is malformed: " .. message
+    message = "malformed answer: " .. message
   end
   return nil, ("%s://%s%s: %s"):format(target.scheme, target.authority, target.path, message), code
 end

@@ -49,9 +49,7 @@ function redirect.location(answer)
 end
 
 -- What was said to one server in confidence is not said to another.
-local secret = {
-  authorization = true, cookie = true, ["proxy-authorization"] = true, ["www-authenticate"] = true,
-}
+local secret = { authorization = true, cookie = true, ["proxy-authorization"] = true }
 
 local function select_headers(headers, is_left_out)
   local kept = {}
