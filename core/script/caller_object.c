@@ -3,7 +3,7 @@
  * asked, one request at a time. Both wait by a ticket. What is kept for whom,
  * and what a request looks like, is Lua's business (lua/ratchet/fetch.lua).
  */
-#include "base/log.h"
+#include "base/mem.h"
 #include "internal.h"
 #include "net/dial.h"
 #include "server/caller.h"
@@ -18,15 +18,17 @@ enum {
 
 static const char object_name[] = "ratchet.Caller";
 
-/* The collector's. While it has a dial or a caller, which it owns, it is in the
- * script's list; those are ended when it is collected, so it must not be, while
- * somebody waits: who waits has it on the stack. */
+/* What Lua's userdata points to, which owns it: freed when that is collected,
+ * or behind `tell` when that happens in there. While it has a dial or a caller,
+ * which it owns, it is in the script's list; those are ended with it, so who
+ * waits for them keeps the userdata on the stack. */
 struct caller_object {
   struct list link;
   struct script *script;
   struct dial *dial;     /* under way */
   struct caller *caller; /* connected */
   int ticket;            /* held: of who waits, or LUA_NOREF */
+  bool is_telling, is_collected;
 };
 
 static void forget_ticket(struct caller_object *object) {
@@ -87,8 +89,9 @@ static int push_outcome(lua_State *L, const struct outcome *outcome) {
 
 static int wake(lua_State *L) {
   struct outcome *outcome = lua_touserdata(L, 1);
-  lua_pushcfunction(L, ticket_wake);
   script_push_held(outcome->object->script, L, outcome->object->ticket);
+  lua_pushcfunction(L, ticket_wake);
+  lua_insert(L, -2);
   lua_call(L, 1 + push_outcome(L, outcome), 1);
   outcome->is_heard = lua_toboolean(L, -1);
   return 0;
@@ -98,9 +101,12 @@ static int wake(lua_State *L) {
  * waits is then told that nobody can end the wait (ticket.c). */
 static void tell(struct outcome *outcome) {
   struct caller_object *object = outcome->object;
+  object->is_telling = true;
   script_protect(object->script, wake, outcome, "fetch");
+  object->is_telling = false;
   forget_ticket(object);
   if (!outcome->is_heard) close_object(object);
+  if (object->is_collected) mem_free(object);
 }
 
 static void forget_caller(struct caller_object *object) {
@@ -181,11 +187,16 @@ static size_t to_bytes(lua_State *L, double bytes) {
 }
 
 static struct caller_object *new_object(lua_State *L) {
-  struct caller_object *object = lua_newuserdata(L, sizeof *object);
-  *object = (struct caller_object){.script = script_of(L), .ticket = LUA_NOREF};
-  list_init(&object->link);
+  struct caller_object **handle = lua_newuserdata(L, sizeof(void *));
+  *handle = NULL;
   luaL_getmetatable(L, object_name);
   lua_setmetatable(L, -2);
+  struct caller_object *object = mem_alloc_zeroed(1, sizeof *object);
+  if (!object) luaL_error(L, "out of memory");
+  *handle = object;
+  object->script = script_of(L);
+  object->ticket = LUA_NOREF;
+  list_init(&object->link);
   return object;
 }
 
@@ -224,7 +235,7 @@ int caller_object_new(lua_State *L) {
 /* ---- its methods */
 
 static struct caller_object *check_object(lua_State *L) {
-  return luaL_checkudata(L, 1, object_name);
+  return *(struct caller_object **)luaL_checkudata(L, 1, object_name);
 }
 
 /* caller:ask(ticket, request, timeout, maxBodySize, isHead) */
@@ -272,6 +283,18 @@ static int object_close(lua_State *L) {
   return 0;
 }
 
+static int object_gc(lua_State *L) {
+  struct caller_object **handle = lua_touserdata(L, 1);
+  struct caller_object *object = *handle;
+  if (!object) return 0;
+  close_object(object);
+  if (object->is_telling)
+    object->is_collected = true;
+  else
+    mem_free(object);
+  return 0;
+}
+
 static int object_is_open(lua_State *L) {
   lua_pushboolean(L, check_object(L)->caller != NULL);
   return 1;
@@ -290,7 +313,7 @@ void caller_object_open(lua_State *L) {
   lua_newtable(L);
   script_register(L, methods);
   lua_setfield(L, -2, "__index");
-  lua_pushcfunction(L, object_close);
+  lua_pushcfunction(L, object_gc);
   lua_setfield(L, -2, "__gc");
   lua_pop(L, 1);
 }

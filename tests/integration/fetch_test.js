@@ -693,6 +693,36 @@ test('the collector takes nothing away that somebody waits for', async (t) => {
   await Promise.all(Array.from({ length: 40 }, (_, i) => one(i)));
 });
 
+test('an answer that nobody waits for any more is dropped, with its connection', async (t) => {
+  const upstream = await node(t, (request, response) => response.end('x'.repeat(1000000)));
+  const { port } = new URL(upstream.address_);
+  const server = await t.server(`
+    -- Each allocation collects all there is.
+    collectgarbage("setpause", 0)
+    collectgarbage("setstepmul", 10000000)
+    local core = require "ratchet.core"
+    local function forget()
+      local ticket = core.ticket()
+      local caller = core.caller({ host = "127.0.0.1", port = ${port} }, ticket, 5)
+      assert(core.wait(ticket))
+      local text = "GET / HTTP/1.1\\r\\nHost: a\\r\\n\\r\\n"
+      assert(caller:ask(core.ticket(), text, 5, 2000000, false))
+    end
+    local app = ratchet.App("", 8080)
+    app:get("/", function()
+      for _ = 1, 20 do ratchet.spawn(forget) end
+      ratchet.sleep(0.2)
+      return "done"
+    end)
+    app:run()`);
+  for (let i = 0; i < 5; i++) {
+    const client = await t.raw(server);
+    await client.send('GET / HTTP/1.1\r\nHost: localhost\r\n\r\n');
+    assert.strictEqual((await client.answer()).body, 'done');
+  }
+  await poll(() => upstream.connections === 100, () => `${upstream.connections} connections`);
+});
+
 test('a client that is gone while its handler waits', async (t) => {
   let answer;
   const upstream = await node(t, (request, response) => { answer = () => response.end('x'); });

@@ -393,7 +393,7 @@ TEST(caller_says_nothing_once_it_was_closed) {
   open_scene(&scene);
   ask(&scene, false);
   close_now(&scene);
-  manual_clock_advance(&scene.clock, 2 * TIMEOUT);
+  manual_clock_advance(&scene.clock, 2 * (uint64_t)TIMEOUT);
   CHECK_TEXT(scene.heard, "");
   close_scene(&scene);
 }
@@ -473,7 +473,7 @@ TEST(caller_that_has_answered_in_time_has_no_deadline) {
   open_scene(&scene);
   ask(&scene, false);
   say(&scene, LENGTH("1") "a");
-  manual_clock_advance(&scene.clock, 10 * TIMEOUT);
+  manual_clock_advance(&scene.clock, 10 * (uint64_t)TIMEOUT);
   CHECK_TEXT(scene.heard, "200 <a> kept");
   caller_rest(scene.caller, 500);
   manual_clock_advance(&scene.clock, 400);
