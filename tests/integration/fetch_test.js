@@ -681,8 +681,11 @@ test('the collector takes nothing away that somebody waits for', async (t) => {
     setTimeout(() => response.end(request.url), 100);
   });
   const server = await t.server(`${APP.replace('app:run()', '')}
-    ratchet.every(0.005, function() collectgarbage() end)
-    app:run()`);
+    app:run()
+    ratchet.after(0, function() -- from here on each allocation collects all there is
+      collectgarbage("setpause", 0)
+      collectgarbage("setstepmul", 10000000)
+    end)`);
   const one = async (i) => {
     for (let n = 0; n < 5; n++) {
       const path = `${i}-${n}`;
