@@ -203,6 +203,7 @@ const char *script_library(void) {
 }
 
 void script_free(struct script *script) {
+  script_end_waits(script);
   message_forget(script);
   script_drop_services(script);
   lua_close(script->L);

@@ -752,6 +752,20 @@ test('the server ends while a handler waits for an answer', async (t) => {
   assert.deepStrictEqual([status, signal], [0, null]);
 });
 
+test('the server ends while a task waits for an answer', async (t) => {
+  let isAsked;
+  const upstream = await node(t, () => { isAsked = true; });
+  const server = await t.server(`
+    local app = ratchet.App("", 8080)
+    app:get("/", function() return "x" end)
+    app:run()
+    ratchet.spawn(ratchet.fetch, "${upstream.address_}", { timeout = 100 })`);
+  await poll(() => isAsked, 'the service was asked');
+  server.kill();
+  const { status, signal } = await server.exit(2000 * slow);
+  assert.deepStrictEqual([status, signal], [0, null]);
+});
+
 test('1,000 at once', { alone: true, ms: 60000 }, async (t) => {
   const COUNT = 1000;
   const waiting = [];
