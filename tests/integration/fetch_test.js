@@ -515,7 +515,7 @@ test('nginx: gzip is not asked for, SSI comes in chunks, the connection is kept'
         location = /ssi { ssi on; try_files /a.html =404; }
       }
     }`);
-  await program(t, daemonOf('nginx'), ['-c', config, '-p', t.temporary('')], /^/);
+  await program(t, daemonOf('nginx'), ['-c', config, '-e', 'stderr', '-p', t.temporary('')], /^/);
   const server = await t.server(APP);
   const at = (path, options) => fetched(server, `http://127.0.0.1:${port}/${path}`, options);
   await poll(async () => (await at('count')).status === 200, 'nginx is ready');
