@@ -44,9 +44,12 @@ static int core_request_metatable(lua_State *L) {
 
 static const luaL_Reg core_functions[] = {
     {"announce", core_announce},
+    {"canWait", ticket_can_wait},
     {"endpoint", script_new_endpoint},
     {"listen", script_listen},
     {"log", core_log},
+    {"redis", redis_object_new},
+    {"redisCommand", redis_object_format},
     {"requestMetatable", core_request_metatable},
     {"ticket", ticket_new},
     {"topic", topic_object_get},

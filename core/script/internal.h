@@ -58,6 +58,9 @@ struct script {
   int request_metatable;      /* held: of request tables, or LUA_NOREF */
   int opening_request;        /* held: the request that `open` is told with */
   struct connection *opening; /* whose it is */
+  struct list redis_links, redis_due; /* redis_object.c */
+  struct buffer redis_text;           /* a command being put together */
+  int tell_redis;                     /* redis_object.c, in the registry */
   struct buffer addresses;
   size_t idle_count;
   struct coroutine {
@@ -212,6 +215,7 @@ struct ticket {
 };
 
 int ticket_new(lua_State *L);
+int ticket_can_wait(lua_State *L);
 int ticket_wait(lua_State *L);
 int ticket_wake(lua_State *L);
 
@@ -253,6 +257,16 @@ void message_note_received(struct script *script, lua_State *L);
 
 void topic_object_open(lua_State *L);
 int topic_object_get(lua_State *L);
+
+/* ---- redis_object.c: a connection to a Redis server as Lua sees it */
+
+void redis_object_open(lua_State *L);
+/* core.redis and core.redisCommand */
+int redis_object_new(lua_State *L);
+int redis_object_format(lua_State *L);
+/* Sends what handlers have written in this turn. */
+void redis_object_flush(struct script *script);
+void redis_object_close_all(struct script *script);
 
 /* ---- request.c: requests and what is decided on them */
 

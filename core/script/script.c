@@ -67,6 +67,7 @@ static int set_up(lua_State *L) {
   connection_object_open(L);
   script_open_endpoint(L);
   topic_object_open(L);
+  redis_object_open(L);
   return 0;
 }
 
@@ -82,6 +83,8 @@ struct script *script_new(struct loop *loop, struct server *server,
   list_init(&script->services);
   list_init(&script->ready);
   list_init(&script->strands);
+  list_init(&script->redis_links);
+  list_init(&script->redis_due);
   script->L = options->allocate ? lua_newstate(options->allocate, NULL)
                                 : luaL_newstate();
   if (!script->L) {
@@ -181,6 +184,7 @@ void script_turn(struct script *script) {
 }
 
 void script_turn_done(struct script *script) {
+  redis_object_flush(script);
   loop_stay_awake(script->loop, !list_is_empty(&script->ready));
 }
 
@@ -198,5 +202,6 @@ void script_free(struct script *script) {
   lua_close(script->L);
   script_free_services(script);
   buffer_free(&script->addresses);
+  buffer_free(&script->redis_text);
   mem_free(script);
 }

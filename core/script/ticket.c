@@ -27,6 +27,12 @@ int ticket_new(lua_State *L) {
   return 1;
 }
 
+/* canWait(): what is about to have an effect asks before. */
+int ticket_can_wait(lua_State *L) {
+  lua_pushboolean(L, script_of(L)->running == L);
+  return 1;
+}
+
 /* wait(ticket) returns what wake was given. */
 int ticket_wait(lua_State *L) {
   struct script *script = script_of(L);

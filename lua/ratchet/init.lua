@@ -37,11 +37,13 @@ end
 ---@class ratchet
 ---@field App ratchet.App
 ---@field topic fun(name: string): ratchet.Topic
+---@field redis { connect: fun(options: table?): ratchet.redis.Client?, string? }
 ---@field log fun(level: "debug"|"info"|"warn"|"error", message: string)
 ---@field version string
 return namespace("ratchet", {
   App = "ratchet.app",
   topic = "ratchet.topic",
+  redis = "ratchet.redis",
   log = "ratchet.log",
   version = function() return native.core().version end,
   server = namespace("ratchet.server", {

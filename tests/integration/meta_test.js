@@ -59,6 +59,9 @@ end
 note("core", names(core))
 note("options", names(core.options))
 note("topic", members(core.topic("x")))
+local function nothing() end
+local link = core.redis{ path = "/nowhere", ready = nothing, reply = nothing, lost = nothing }
+note("redis", members(link))
 local C = {}
 function C:onOpen(conn) note("connection", members(conn)) end
 local request_names = {}
@@ -87,6 +90,7 @@ const cases = [
   ['core', 'ratchet.core', 'core'],
   ['options', 'ratchet.core.Options', null],
   ['connection', 'ratchet.Connection', 'Connection'],
+  ['redis', 'ratchet.RedisLink', 'RedisLink'],
   ['request', 'ratchet.core.Request', null],
 ];
 
