@@ -92,10 +92,7 @@ end
 
 local function take_ticket(state)
   local core, spare = native.core(), state.spare
-  if not core.canWait() then
-    raise("redis: only a handler can wait for a reply: ratchet.spawn(function() ... end) makes "
-      .. "one of any function, and redis:send(...) does not wait")
-  end
+  core.checkWait()
   local count = #spare
   if count == 0 then return core.ticket() end
   local ticket = spare[count]
@@ -104,7 +101,7 @@ local function take_ticket(state)
 end
 
 ---Sends a command; the handler waits for its reply. Raises for what is no command, and
----where nothing can wait.
+---where nothing can wait: there is redis:send for that.
 ---@param name string
 ---@param ... string|number
 ---@return any reply a string, a number, a list (in which false is what is missing, and

@@ -68,6 +68,18 @@ describe("redis.inbox", function()
       "another handler waits for these messages already")
   end)
 
+  it("is free again when the one that waited was cancelled", function()
+    assert.has_error(function()
+      fake.handler(function() inbox:next() end)
+      fake.cancel(inbox.ticket)
+    end, "cancelled")
+    local message
+    fake.handler(function() message = inbox:next() end)
+    inbox:put("a", "x")
+    fake.turn()
+    assert.are.equal("a", message)
+  end)
+
   it("ends: who waits gets nil, and nothing comes any more", function()
     local seen = "nothing yet"
     fake.handler(function() seen = inbox:next() end)

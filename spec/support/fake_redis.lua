@@ -44,6 +44,12 @@ end
 
 -- Handlers: each is a coroutine that runs until it waits; turn() lets those go on that
 -- were woken.
+local cancelled = {}
+local function checked(first, ...)
+  if first == cancelled then error("cancelled", 0) end
+  return first, ...
+end
+
 local function add_waiting(core, fake)
   local tickets, ready, running = {}, {}, nil
   local function run(co, ...)
@@ -54,10 +60,12 @@ local function add_waiting(core, fake)
     if not ok then error(err, 0) end
   end
   function core.ticket() return newproxy() end
-  function core.canWait() return running ~= nil and coroutine.running() == running end
+  function core.checkWait()
+    if not running or coroutine.running() ~= running then error("nothing can wait here") end
+  end
   function core.wait(ticket)
     tickets[ticket] = coroutine.running()
-    return coroutine.yield()
+    return checked(coroutine.yield())
   end
   function core.wake(ticket, ...)
     local co = tickets[ticket]
@@ -66,12 +74,21 @@ local function add_waiting(core, fake)
     ready[#ready + 1] = { co, select("#", ...), ... }
     return true
   end
-  function core.spawn(fn, ...) run(coroutine.create(fn), ...) end
+  function core.spawn(fn, ...)
+    ready[#ready + 1] = { coroutine.create(fn), select("#", ...), ... }
+  end
+  -- As the cancelling of a task: the wait raises.
+  function fake.cancel(ticket)
+    local co = tickets[ticket]
+    tickets[ticket] = nil
+    run(co, cancelled)
+  end
   function fake.handler(fn, ...) run(coroutine.create(fn), ...) end
   function fake.turn()
-    local now = ready
-    ready = {}
-    for _, one in ipairs(now) do run(one[1], unpack(one, 3, 2 + one[2])) end
+    while #ready > 0 do
+      local one = table.remove(ready, 1)
+      run(one[1], unpack(one, 3, 2 + one[2]))
+    end
   end
 end
 

@@ -61,6 +61,13 @@ function Inbox:take()
   return message, channel
 end
 
+-- The wait may have been ended by others: the task was cancelled.
+local function waited(inbox, ticket, ok, ...)
+  if inbox.ticket == ticket then inbox.ticket = false end
+  if ok then return ... end
+  error((...), 0)
+end
+
 ---The next message; the handler waits for it. Nil when there will be none any more.
 ---@return string? message
 ---@return string? channel
@@ -71,7 +78,7 @@ function Inbox:next()
   local core = native.core()
   local ticket = core.ticket()
   self.ticket = ticket
-  return core.wait(ticket)
+  return waited(self, ticket, pcall(core.wait, ticket))
 end
 
 ---Drops what is in it. Who waits in next() gets nil.
