@@ -205,6 +205,7 @@ const char *script_library(void) {
 }
 
 void script_free(struct script *script) {
+  tasks_drop(script); /* that wait, and belong to no connection */
   message_forget(script);
   script_drop_services(script);
   lua_close(script->L);

@@ -55,7 +55,7 @@ local function tell(slot, value, err)
   if slot == true then
     if err then log("warn", "redis: a command that nobody waits for: " .. err) end
   elseif type(slot) == "userdata" then
-    native.core().wake(slot, value, err)
+    if err then native.core().wake(slot, nil, err) else native.core().wake(slot, value) end
   elseif slot and slot.ticket then
     local batch = slot
     local left = batch.left - 1
