@@ -23,7 +23,7 @@ static void stop_waiting(struct waiter *waiter) {
   waiter->ticket = NULL;
   if (waiter->heard) strand_stop_hearing(waiter->heard);
   waiter->heard = NULL;
-  clock_clear(&waiter->script->loop->clock, &waiter->alarm);
+  clock_clear(waiter->script->server->clock, &waiter->alarm);
 }
 
 static void make_ready(struct waiter *waiter, int arguments) {
@@ -134,7 +134,7 @@ struct waiter *wait_begin(struct script *script, lua_State *L) {
 }
 
 void wait_until(struct waiter *waiter, double seconds) {
-  struct clock *clock = &waiter->script->loop->clock;
+  struct clock *clock = waiter->script->server->clock;
   clock_refresh(clock);
   clock_set(clock, &waiter->alarm, clock_now(clock) + wait_ms(seconds));
 }
