@@ -92,20 +92,22 @@ local function add_waiting(core, fake)
   end
 end
 
-local function fake_luv(fake)
+local function add_timers(core, fake)
   local timers, now = {}, 0
-  local Timer = {}
-  Timer.__index = Timer
-  function Timer:start(delay, again, fn) self.due, self.again, self.fn = now + delay, again, fn end
-  function Timer:stop() self.due = nil end
-  function Timer:close() self.due, self.closed = nil, true end
-  function Timer:is_closing() return self.closed or false end
+  local function new_timer(seconds, again, fn)
+    local timer = { due = now + seconds * 1000, again = again and seconds * 1000, fn = fn }
+    function timer:cancel() self.due = nil end
+    timers[#timers + 1] = timer
+    return timer
+  end
+  function core.after(seconds, fn) return new_timer(seconds, false, fn) end
+  function core.every(seconds, fn) return new_timer(seconds, true, fn) end
   function fake.advance(seconds)
     for _ = 1, seconds * 1000 do
       now = now + 1
       for _, timer in ipairs(timers) do
         if timer.due and timer.due <= now then
-          timer.due = timer.again > 0 and now + timer.again or nil
+          timer.due = timer.again and now + timer.again or nil
           timer.fn()
         end
       end
@@ -116,16 +118,7 @@ local function fake_luv(fake)
     for _, timer in ipairs(timers) do if timer.due then running = running + 1 end end
     return running
   end
-  return {
-    new_timer = function()
-      local timer = setmetatable({}, Timer)
-      timers[#timers + 1] = timer
-      return timer
-    end,
-  }
 end
-
-local real_luv
 
 ---Puts a core with links, handlers and timers in place.
 ---@return table fake links (a list), handler(fn), turn(), advance(seconds), timers()
@@ -139,15 +132,11 @@ function fake_redis.install()
     return link
   end
   add_waiting(core, fake)
-  real_luv = package.loaded.luv
-  package.loaded.luv = fake_luv(fake)
+  add_timers(core, fake)
   return fake
 end
 
-function fake_redis.remove()
-  package.loaded.luv = real_luv
-  fake_core.remove()
-end
+fake_redis.remove = fake_core.remove
 
 ---Settings as ratchet.redis.connect makes them.
 ---@param more table?

@@ -29,20 +29,26 @@ function Line.new(settings, events)
     delay = FIRST_DELAY,
     state = "closed",
     greetings = 0,
-    timer = require("luv").new_timer(),
+    timer = false, -- until it has to be up, or shall try again
   }, Line)
   line:connect()
   return line
 end
 
-local function wait(line, seconds, fn)
-  line.timer:start(math.ceil(seconds * 1000), 0, fn)
+local function stop_timer(line)
+  if line.timer then line.timer:cancel() end
+  line.timer = false
+end
+
+local function set_timer(line, seconds, fn)
+  stop_timer(line)
+  line.timer = native.core().after(seconds, fn)
 end
 
 function Line:connect()
   local settings = self.settings
   self.state = "connecting"
-  wait(self, settings.connectTimeout, function()
+  set_timer(self, settings.connectTimeout, function()
     self:lose(("no connection within %g s"):format(settings.connectTimeout))
   end)
   self.link = native.core().redis{
@@ -72,7 +78,7 @@ function Line:greet()
 end
 
 function Line:rise()
-  self.timer:stop()
+  stop_timer(self)
   self.state = "up"
   if self.was_lost then log("info", ("redis %s: connected again"):format(self.name)) end
   self.was_lost = false
@@ -104,7 +110,7 @@ function Line:lose(reason, is_refused)
   if self.state == "closed" or self.state == "waiting" then return end
   local again = self.settings.reconnect
   if self.link then self.link:close() end
-  self.timer:stop()
+  stop_timer(self)
   self.link, self.reason = nil, reason
   self.state = again and "waiting" or "closed"
   if not self.was_lost then
@@ -113,7 +119,7 @@ function Line:lose(reason, is_refused)
   self.was_lost = true
   self.events.down(reason, is_refused or not again)
   if self.state == "waiting" then
-    wait(self, next_delay(self), function() self:connect() end)
+    set_timer(self, next_delay(self), function() self:connect() end)
   end
 end
 
@@ -132,7 +138,7 @@ end
 function Line:close()
   if self.link then self.link:close() end
   self.link, self.state = nil, "closed"
-  if not self.timer:is_closing() then self.timer:close() end
+  stop_timer(self)
 end
 
 return Line

@@ -37,11 +37,10 @@ function Queue.new(settings)
     ticks = 0,
     heard = 0, -- when: the tick of the last reply
     patience = settings.timeout > 0 and TICKS or math.huge,
-    is_ticking = false,
     is_closed = false,
     is_up = false,
     link = false,
-    timer = require("luv").new_timer(),
+    timer = false,
   }, Queue)
   queue.line = Line(settings, {
     up = function() on_up(queue) end,
@@ -161,23 +160,22 @@ local function is_silent(queue)
     and queue.deadlines[queue.head] <= before
 end
 
+local function stop_ticking(queue)
+  if queue.timer then queue.timer:cancel() end
+  queue.timer = false
+end
+
 local function tick(queue)
   queue.ticks = queue.ticks + 1
   expire(queue)
   if is_silent(queue) then
     queue.line:lose(("no reply for %g s"):format(2 * queue.settings.timeout))
   end
-  if queue.head == queue.tail then
-    queue.timer:stop()
-    queue.is_ticking = false
-  end
+  if queue.head == queue.tail then stop_ticking(queue) end
 end
 
 local function start_ticking(queue)
-  queue.is_ticking = true
-  if queue.settings.timeout == 0 then return end
-  local ms = math.max(1, math.ceil(queue.settings.timeout * 1000 / TICKS))
-  queue.timer:start(ms, ms, function() tick(queue) end)
+  queue.timer = native.core().every(queue.settings.timeout / TICKS, function() tick(queue) end)
 end
 
 local function push(queue, slot)
@@ -186,7 +184,7 @@ local function push(queue, slot)
   queue.deadlines[tail] = queue.ticks + queue.patience + 1 -- a part of a tick is over
   queue.tail = tail + 1
   if queue.is_up then queue.sent = tail + 1 end
-  if not queue.is_ticking then start_ticking(queue) end
+  if not queue.timer and queue.settings.timeout > 0 then start_ticking(queue) end
 end
 
 local function obstacle(queue, count)
@@ -250,7 +248,7 @@ function Queue:close()
   if self.is_closed then return end
   self.is_closed, self.is_up, self.link = true, false, false
   self.line:close()
-  self.timer:close()
+  stop_ticking(self)
   fail_until(self, self.tail, "closed")
   rewind(self)
 end
