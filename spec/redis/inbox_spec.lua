@@ -62,16 +62,19 @@ describe("redis.inbox", function()
     assert.are.same({ { "a", "x" }, { "b", "y" } }, seen)
   end)
 
-  it("is for one handler at a time", function()
-    fake.handler(function() inbox:next() end)
-    assert.has_error(function() fake.handler(function() inbox:next() end) end,
-      "another handler waits for these messages already")
+  it("gives each handler that waits another one", function()
+    local seen = {}
+    for i = 1, 2 do fake.handler(function() seen[i] = inbox:next() end) end
+    inbox:put("a", "x")
+    inbox:put("b", "y")
+    fake.turn()
+    assert.are.same({ "a", "b" }, seen)
   end)
 
-  it("is free again when the one that waited was cancelled", function()
+  it("passes over one whose wait was cancelled", function()
     assert.has_error(function()
       fake.handler(function() inbox:next() end)
-      fake.cancel(inbox.ticket)
+      fake.cancel(inbox.tickets[1])
     end, "cancelled")
     local message
     fake.handler(function() message = inbox:next() end)

@@ -255,6 +255,22 @@ test('redis: where nothing can wait', async (t) => {
   assert.deepStrictEqual(await run('return redis:get("sent"), redis:exists("k")'), ['1', 0]);
 });
 
+test('redis: a wait that is cancelled; the reply goes to nobody', async (t) => {
+  const { redis, run } = await connected(t);
+  assert.deepStrictEqual(await run(
+    'return ratchet.timeout(0.1, function() return redis:brpop("list", 0) end)'),
+  [null, 'timeout']);
+  await redis.cli('lpush', 'list', 'x');
+  assert.deepStrictEqual(await run('return redis:ping("still"), redis:llen("list")'), ['still', 0]);
+  assert.deepStrictEqual(await run(`
+    local messages = redis:messages("a")
+    local none, why = ratchet.timeout(0.1, messages)
+    ratchet.spawn(function()
+      while redis:publish("a", "later") == 0 do ratchet.sleep(0.01) end
+    end)
+    return why, messages()`), ['timeout', 'later', 'a']);
+});
+
 test('redis: closed', async (t) => {
   const { run } = await connected(t);
   assert.deepStrictEqual(await run(`

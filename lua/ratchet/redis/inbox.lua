@@ -17,7 +17,7 @@ function Inbox.new(source)
     messages = {}, channels = {},
     first = 1, last = 0, bytes = 0,
     is_full = false, is_closed = false,
-    ticket = false, -- of the handler that waits in next()
+    tickets = {}, -- of the handlers that wait in next(), the first first
     told = false, -- a function, called when something has been put in
   }, Inbox)
 end
@@ -29,10 +29,8 @@ function Inbox:count() return self.last - self.first + 1 end
 ---@param channel string
 function Inbox:put(message, channel)
   if self.is_closed then return end
-  local ticket = self.ticket
-  if ticket then
-    self.ticket = false
-    if native.core().wake(ticket, message, channel) then return end
+  while #self.tickets > 0 do -- one may have been cancelled
+    if native.core().wake(table.remove(self.tickets, 1), message, channel) then return end
   end
   local last = self.last + 1
   self.messages[last], self.channels[last], self.last = message, channel, last
@@ -61,23 +59,24 @@ function Inbox:take()
   return message, channel
 end
 
--- The wait may have been ended by others: the task was cancelled.
 local function waited(inbox, ticket, ok, ...)
-  if inbox.ticket == ticket then inbox.ticket = false end
   if ok then return ... end
-  error((...), 0)
+  for i, each in ipairs(inbox.tickets) do
+    if each == ticket then table.remove(inbox.tickets, i) end
+  end
+  error((...), 0) -- the task was cancelled
 end
 
----The next message; the handler waits for it. Nil when there will be none any more.
+---The next message; the handler waits for it. Of several that wait each gets another one.
+---Nil when there will be none any more.
 ---@return string? message
 ---@return string? channel
 function Inbox:next()
   local message, channel = self:take()
   if message or self.is_closed then return message, channel end
-  if self.ticket then error("another handler waits for these messages already", 0) end
   local core = native.core()
   local ticket = core.ticket()
-  self.ticket = ticket
+  table.insert(self.tickets, ticket)
   return waited(self, ticket, pcall(core.wait, ticket))
 end
 
@@ -90,9 +89,9 @@ function Inbox:close()
     self.is_full = false
     self.source:resume()
   end
-  local ticket = self.ticket
-  self.ticket = false
-  if ticket then native.core().wake(ticket) end
+  local tickets = self.tickets
+  self.tickets = {}
+  for _, ticket in ipairs(tickets) do native.core().wake(ticket) end
 end
 
 return Inbox
