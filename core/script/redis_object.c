@@ -119,21 +119,37 @@ static bool tell(struct telling telling) {
                                  "redis");
 }
 
+/* While it is told of the end, the collector must not take it. */
+static void lose(struct link *link, const char *reason) {
+  lua_State *L = link->script->L;
+  if (!link->redis) return;
+  script_push_held(link->script, L, link->held);
+  tell((struct telling){.link = link, .event = "lost", .reason = reason});
+  close_link(link);
+  lua_pop(L, 1);
+}
+
+/* What could not be told (memory ran out) would leave all later replies to the
+ * wrong handlers. */
+static void tell_or_lose(struct telling telling) {
+  struct link *link = telling.link;
+  lua_State *L = link->script->L;
+  script_push_held(link->script, L, link->held);
+  if (!tell(telling)) lose(link, "out of memory");
+  lua_pop(L, 1);
+}
+
 static void on_lost(void *owner, const char *reason) {
-  tell((struct telling){.link = owner, .event = "lost", .reason = reason});
-  close_link(owner);
+  lose(owner, reason);
 }
 
 static void on_ready(void *owner) {
-  struct telling ready = {.link = owner, .event = "ready"};
-  if (!tell(ready)) on_lost(owner, "out of memory");
+  tell_or_lose((struct telling){.link = owner, .event = "ready"});
 }
 
-/* A reply that could not be told would leave all later ones to the wrong
- * handlers. */
 static void on_readable(void *owner, struct redis_reader *reader) {
-  struct telling reply = {.link = owner, .event = "reply", .reader = reader};
-  if (!tell(reply)) on_lost(owner, "out of memory");
+  tell_or_lose(
+      (struct telling){.link = owner, .event = "reply", .reader = reader});
 }
 
 static const struct redis_events events = {
