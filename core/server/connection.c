@@ -26,7 +26,11 @@ static bool is_read(const struct connection *conn) {
   switch (conn->state) {
   case CONNECTION_PROXY:
   case CONNECTION_HTTP:
-  case CONNECTION_BODY: return !conn->paused;
+  case CONNECTION_BODY: return !conn->paused && !conn->peer_ended;
+  /* What is behind the request may come, and the peer's end is heard of. */
+  case CONNECTION_ANSWERING:
+    return !conn->paused && !conn->peer_ended &&
+           conn->unread.length < conn->service->max_header_size;
   case CONNECTION_CLOSING: return conn->unread.length == 0;
   case CONNECTION_ENDING: return !conn->peer_ended;
   case CONNECTION_RAW:
@@ -59,6 +63,7 @@ void connection_set_timer(struct connection *conn, uint64_t delay) {
  * that is just closing the connection. */
 static void release_input(struct connection *conn) {
   http_free_body(conn);
+  answer_free(conn);
   if (conn->has_reader) reader_free(&conn->in.reader);
   conn->has_reader = false;
   buffer_free(&conn->unread);
@@ -193,7 +198,8 @@ static void receive(struct connection *conn, uint8_t *bytes, size_t length) {
   case CONNECTION_PROXY: proxy_receive(conn, bytes, length); break;
   case CONNECTION_HTTP:
   case CONNECTION_BODY: http_receive(conn, bytes, length); break;
-  case CONNECTION_DECIDING: connection_keep_unread(conn, bytes, length); break;
+  case CONNECTION_DECIDING:
+  case CONNECTION_ANSWERING: connection_keep_unread(conn, bytes, length); break;
   case CONNECTION_RAW: raw_receive(conn, bytes, length); break;
   case CONNECTION_OPEN:
   case CONNECTION_CLOSING: websocket_receive(conn, bytes, length); break;
@@ -230,6 +236,10 @@ static void peer_ended(struct connection *conn) {
   conn->reading = false;
   if (conn->state == CONNECTION_ENDING) {
     if (conn->shut_down) close_transport(conn);
+    return;
+  }
+  if (conn->state == CONNECTION_ANSWERING) { /* it may still listen */
+    server_mark(conn->server, conn);
     return;
   }
   int code = conn->state == CONNECTION_RAW ? CLOSE_NORMAL : CLOSE_ABNORMAL;
@@ -393,7 +403,10 @@ void connection_do_due(struct connection *conn) {
   connection_hold(conn);
   connection_resume(conn, PAUSE_TURN);
   if (conn->pull_due) pull(conn);
+  if (conn->peer_ended) http_end_after_peer(conn);
+  answer_ask(conn);
   output_flush(conn);
+  answer_flushed(conn);
   if (conn->state == CONNECTION_ENDING) finish_ending(conn);
   if (conn->state >= CONNECTION_ENDING) release_input(conn);
   if (conn->drain_due) tell_drain(conn);
@@ -408,6 +421,7 @@ void connection_timed_out(struct connection *conn) {
   case CONNECTION_HTTP:
   case CONNECTION_BODY:
   case CONNECTION_DECIDING: http_timed_out(conn); break;
+  case CONNECTION_ANSWERING: answer_timed_out(conn); break;
   case CONNECTION_OPEN: websocket_silent(conn); break;
   default: connection_lose(conn, CLOSE_ABNORMAL); break;
   }
