@@ -57,6 +57,8 @@ static const luaL_Reg core_functions[] = {
     {"listen", script_listen},
     {"log", core_log},
     {"now", core_now},
+    {"redis", redis_object_new},
+    {"redisCommand", redis_object_format},
     {"requestMetatable", core_request_metatable},
     {"checkWait", wait_check},
     {"line", receive_begin_line},

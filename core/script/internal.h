@@ -76,6 +76,9 @@ struct script {
   int request_metatable;      /* held: of request tables, or LUA_NOREF */
   int opening_request;        /* held: the request that `open` is told with */
   struct connection *opening; /* whose it is */
+  struct list redis_links, redis_due; /* redis_object.c */
+  struct buffer redis_text;           /* a command being put together */
+  int tell_redis;                     /* redis_object.c, in the registry */
   struct buffer addresses;
   size_t idle_count;
   struct coroutine idle[COROUTINES_KEPT];
@@ -391,6 +394,16 @@ void caller_object_open(lua_State *L);
 int caller_object_new(lua_State *L);
 /* Ends them all, and nobody is told. */
 void caller_object_close_all(struct script *script);
+
+/* ---- redis_object.c: a connection to a Redis server as Lua sees it */
+
+void redis_object_open(lua_State *L);
+/* core.redis and core.redisCommand */
+int redis_object_new(lua_State *L);
+int redis_object_format(lua_State *L);
+/* Sends what handlers have written in this turn. */
+void redis_object_flush(struct script *script);
+void redis_object_close_all(struct script *script);
 
 /* ---- request.c: requests and what is decided on them */
 

@@ -71,6 +71,7 @@ static int set_up(lua_State *L) {
   caller_object_open(L);
   task_open(L);
   timer_open(L);
+  redis_object_open(L);
   return 0;
 }
 
@@ -89,6 +90,8 @@ struct script *script_new(struct loop *loop, struct server *server,
   list_init(&script->callers);
   list_init(&script->tasks);
   list_init(&script->timers);
+  list_init(&script->redis_links);
+  list_init(&script->redis_due);
   script->L = options->allocate ? lua_newstate(options->allocate, NULL)
                                 : luaL_newstate();
   if (!script->L) {
@@ -189,6 +192,7 @@ void script_turn(struct script *script) {
 }
 
 void script_turn_done(struct script *script) {
+  redis_object_flush(script);
   loop_stay_awake(script->loop, !list_is_empty(&script->ready) ||
                                     server_has_more(script->server));
 }
@@ -210,5 +214,6 @@ void script_free(struct script *script) {
   lua_close(script->L);
   script_free_services(script);
   buffer_free(&script->addresses);
+  buffer_free(&script->redis_text);
   mem_free(script);
 }

@@ -41,6 +41,7 @@ end
 ---@field App ratchet.App
 ---@field fetch fun(address: string, options: ratchet.FetchOptions?): ratchet.fetch.Answer?, string?
 ---@field topic fun(name: string): ratchet.Topic
+---@field redis { connect: fun(options: table?): ratchet.redis.Client?, string? }
 ---@field log fun(level: "debug"|"info"|"warn"|"error", message: string)
 ---@field sleep fun(seconds: number)
 ---@field await fun(start: fun(resume: fun(...: any): boolean)): any ...
@@ -54,6 +55,7 @@ return namespace("ratchet", {
   App = "ratchet.app",
   fetch = "ratchet.fetch",
   topic = "ratchet.topic",
+  redis = "ratchet.redis",
   log = "ratchet.log",
   sleep = "ratchet.wait:sleep",
   await = "ratchet.wait:await",
