@@ -108,6 +108,30 @@ test('rooms: who is there, who comes and goes, and nothing of other rooms', asyn
   await ada.expectSilence(50);
 });
 
+test('ticker: a timer for each room, as fast as it was told', async (t) => {
+  const server = await t.server(appOf('ticker'));
+  const open = (name) => t.open(server, `/ticker/${name}`,
+    [`Origin: http://localhost:${server.port}`]);
+  const news = async (client) => {
+    const frame = await client.nextFrame();
+    return JSON.parse(frame.payload.toString());
+  };
+  const tea = await open('tea');
+  const cocoa = await open('cocoa');
+  const first = await news(tea);
+  assert.deepStrictEqual([first.name, typeof first.price, first.watching], ['tea', 'number', 1]);
+  for (let i = 0; i < 5; i++) await tea.text('faster');
+  for (let i = 0; i < 4; i++) assert.strictEqual((await news(tea)).name, 'tea');
+  assert.strictEqual((await news(cocoa)).name, 'cocoa');
+  const second = await open('tea');
+  assert.strictEqual((await news(second)).watching, 2);
+  second.destroy();
+  while ((await news(tea)).watching !== 1);
+  const stranger = await t.raw(server);
+  await stranger.send(handshakeBytes('/ticker/NONE', [`Origin: http://localhost:${server.port}`]));
+  assert.strictEqual((await stranger.response()).status, 404);
+});
+
 test('rooms: who does not come in; the page', async (t) => {
   const server = await t.server(appOf('rooms'));
   const answered = async (bytes) => {
@@ -144,6 +168,23 @@ async function newTab(browser) {
   });
   return tab;
 }
+
+test('ticker: a browser draws what it hears', { ms: 60000 }, async (t) => {
+  const server = await t.server(appOf('ticker'));
+  const browser = await launch();
+  try {
+    const tab = await newTab(browser);
+    await tab.goto(`http://localhost:${server.port}/`);
+    await tab.click('article:nth-child(2) button[value=faster]');
+    await tab.waitForFunction(() => [...document.querySelectorAll('article')].every((card) =>
+      card.querySelector('polyline').getAttribute('points').split(' ').length > 1));
+    assert.match(await tab.textContent('article:nth-child(1) .price'), /^\d+\.\d\d$/);
+    assert.match(await tab.textContent('article:nth-child(3) .watching'), /^1 watching$/);
+    assert.deepStrictEqual(tab.problems, []);
+  } finally {
+    await browser.close();
+  }
+});
 
 test('rooms: two tabs of a browser', { ms: 60000 }, async (t) => {
   const server = await t.server(appOf('rooms'));
