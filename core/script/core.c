@@ -66,11 +66,23 @@ static int core_watchdog(lua_State *L) {
   return 0;
 }
 
+/* Looked at anew: a handler may have run for long. */
+static int core_now(lua_State *L) {
+  struct script *script = script_of(L);
+  clock_refresh(script->server->clock);
+  lua_pushnumber(L, (double)clock_now(script->server->clock) / 1000);
+  return 1;
+}
+
 static const luaL_Reg core_functions[] = {
     {"announce", core_announce},
+    {"caller", caller_object_new},
     {"endpoint", script_new_endpoint},
     {"listen", script_listen},
     {"log", core_log},
+    {"now", core_now},
+    {"redis", redis_object_new},
+    {"redisCommand", redis_object_format},
     {"requestMetatable", core_request_metatable},
     {"checkWait", wait_check},
     {"line", receive_begin_line},

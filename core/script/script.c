@@ -68,8 +68,10 @@ static int set_up(lua_State *L) {
   connection_object_open(L);
   script_open_endpoint(L);
   topic_object_open(L);
+  caller_object_open(L);
   task_open(L);
   timer_open(L);
+  redis_object_open(L);
   return 0;
 }
 
@@ -94,8 +96,11 @@ struct script *script_new(struct loop *loop, struct server *server,
   list_init(&script->services);
   list_init(&script->ready);
   list_init(&script->strands);
+  list_init(&script->callers);
   list_init(&script->tasks);
   list_init(&script->timers);
+  list_init(&script->redis_links);
+  list_init(&script->redis_due);
   script->L = options->allocate ? lua_newstate(options->allocate, NULL)
                                 : luaL_newstate();
   if (!script->L) {
@@ -200,6 +205,7 @@ void script_turn(struct script *script) {
 }
 
 void script_turn_done(struct script *script) {
+  redis_object_flush(script);
   loop_stay_awake(script->loop, !list_is_empty(&script->ready) ||
                                     server_has_more(script->server));
 }
@@ -215,11 +221,13 @@ const char *script_library(void) {
 }
 
 void script_free(struct script *script) {
+  script_end_waits(script);
   message_forget(script);
   script_drop_services(script);
   watchdog_end(&script->watchdog);
   lua_close(script->L);
   script_free_services(script);
   buffer_free(&script->addresses);
+  buffer_free(&script->redis_text);
   mem_free(script);
 }

@@ -10,6 +10,7 @@
  *                                                                      |
  *   transport closed, nobody holds it: freed  <----------------- CLOSED
  *
+ * One that goes out (opening.h) begins in ASKING, and is OPEN with its 101.
  * Where a proxy has to say first whom it speaks for, all begins in PROXY. A
  * request with a body is in BODY before DECIDING; one whose answer comes piece
  * by piece is in ANSWERING behind it; when the answer keeps the connection, it
@@ -44,6 +45,7 @@ enum connection_state {
   CONNECTION_BODY,
   CONNECTION_DECIDING,
   CONNECTION_ANSWERING,
+  CONNECTION_ASKING,
   CONNECTION_OPEN,
   CONNECTION_CLOSING,
   CONNECTION_ENDING,
@@ -66,14 +68,15 @@ struct connection {
   struct list in_server, in_due;
   struct server *server;
   struct transport *transport; /* NULL once it is closed */
-  struct service *service;
-  struct endpoint *endpoint; /* NULL until the request is decided */
+  struct service *service;     /* NULL: it goes out */
+  struct endpoint *endpoint;   /* NULL until the request is decided */
   uint64_t id;
   struct wheel_entry timer;
   union {
     struct http_scan scan;  /* HTTP */
     struct http_body *body; /* BODY, DECIDING: has_body */
     struct answer *answer;  /* ANSWERING: has_answer */
+    struct asking *asking;  /* ASKING: is_asking */
     struct reader reader;   /* OPEN, CLOSING */
   } in;
   struct buffer unread; /* came, but not looked at yet; HTTP: the head so far */
@@ -81,7 +84,7 @@ struct connection {
   size_t in_flight; /* bytes of its front that the transport is writing */
   struct payload *late_pong; /* replaces older ones while output is stuck */
   struct membership *memberships; /* of topics */
-  char *head; /* the request's head, as it came; then the protocol */
+  char *head; /* the peer's head, as it came; then the protocol */
   struct close_reason *reason; /* of the close event, or NULL */
   struct client *client;       /* whom a proxy speaks for, or NULL */
   void *app;                   /* whatever the endpoint's owner keeps here */
@@ -113,6 +116,8 @@ struct connection {
   bool is_raw : 1;          /* no WebSocket: bytes as they come */
   bool is_counted : 1;      /* in the server's tally */
   bool is_refused : 1;      /* there are too many */
+  bool is_outgoing : 1;     /* we are the client */
+  bool is_asking : 1;       /* in.asking */
   struct address peer;      /* of the socket */
 };
 

@@ -11,8 +11,8 @@
 
 /* Everything up to the blank line is kept for the connection's life, as bytes:
  * an app may ask for the request much later, and most never do. */
-static bool keep_head(struct connection *conn, const char *bytes,
-                      size_t length) {
+bool connection_keep_head(struct connection *conn, const char *bytes,
+                          size_t length) {
   conn->head = mem_alloc(length);
   if (!conn->head) return false;
   memcpy(conn->head, bytes, length);
@@ -22,7 +22,7 @@ static bool keep_head(struct connection *conn, const char *bytes,
 
 bool connection_head(const struct connection *conn, struct http_head *head) {
   struct refusal refusal;
-  return conn->head &&
+  return conn->head && !conn->is_outgoing &&
          http_head_parse(head, conn->head, conn->head_length, &refusal);
 }
 
@@ -82,7 +82,7 @@ static void receive_head(struct connection *conn, const char *bytes,
                          size_t length, bool has_more) {
   struct http_head head;
   struct refusal refusal = {0};
-  if (!keep_head(conn, bytes, length)) {
+  if (!connection_keep_head(conn, bytes, length)) {
     connection_lose(conn, CLOSE_ABNORMAL);
     return;
   }
@@ -355,7 +355,7 @@ static bool write_switch(struct buffer *answer, struct slice key,
 }
 
 /* Behind the head, in the same block: most connections have none. */
-static bool keep_protocol(struct connection *conn, struct slice protocol) {
+bool connection_keep_protocol(struct connection *conn, struct slice protocol) {
   if (protocol.length == 0) return true;
   char *head = mem_resize(conn->head, conn->head_length + protocol.length + 1);
   if (!head) return false;
@@ -377,7 +377,8 @@ void connection_upgrade(struct connection *conn, struct endpoint *endpoint,
     return;
   }
   bool is_whole =
-      keep_protocol(conn, protocol) && connection_head(conn, &head) &&
+      connection_keep_protocol(conn, protocol) &&
+      connection_head(conn, &head) &&
       write_switch(&answer, http_head_get(&head, "Sec-WebSocket-Key", 0),
                    protocol, headers);
   output_add(conn, as_payload(&answer, is_whole));

@@ -1,7 +1,8 @@
 /*
  * internal - what the files of a connection share: connection.c (its life),
  * proxy.c (whom it comes from), http.c (before the upgrade), answer.c (an
- * answer in pieces), websocket.c (after it), output.c (its queue).
+ * answer in pieces), opening.c (before the upgrade of one that goes out),
+ * websocket.c (after it), output.c (its queue).
  */
 #ifndef RATCHET_SERVER_INTERNAL_H
 #define RATCHET_SERVER_INTERNAL_H
@@ -39,8 +40,8 @@ void connection_keep_unread(struct connection *conn, const uint8_t *bytes,
 
 /* ---- server.c */
 
-/* The wait of server_drain is over. */
-void server_end_drain(struct server *server);
+/* A connection is gone: server_drain may go on, or be over. */
+void server_note_gone(struct server *server);
 
 /* ---- http.c */
 
@@ -55,6 +56,23 @@ void http_end_after_peer(struct connection *conn);
 /* As http_refuse, but does not wait for the peer: closes at once. */
 void http_refuse_abruptly(struct connection *conn,
                           const struct refusal *refusal);
+
+/* Keeps the bytes of the head; then, behind them, the protocol. False: no
+ * memory. */
+bool connection_keep_head(struct connection *conn, const char *bytes,
+                          size_t length);
+bool connection_keep_protocol(struct connection *conn, struct slice protocol);
+
+/* ---- opening.c; the state is ASKING */
+
+void opening_receive(struct connection *conn, const uint8_t *bytes,
+                     size_t length);
+void opening_timed_out(struct connection *conn);
+/* FIN. */
+void opening_ended(struct connection *conn);
+/* Tells it, once. */
+void opening_fail(struct connection *conn, const char *reason);
+void opening_free(struct connection *conn);
 
 /* ---- answer.c */
 

@@ -3,6 +3,7 @@
  * what happens when the peer does not take it.
  */
 #include "internal.h"
+#include "proto/framed.h"
 
 enum {
   HIGH_WATER = 64 * 1024, /* over it, the peer is not read */
@@ -39,8 +40,24 @@ static void watch_level(struct connection *conn) {
   }
 }
 
+/* What a client sends is masked, each frame with a key of its own; so nothing
+ * that it sends is shared with others. */
+static bool queue_masked(struct connection *conn,
+                         const struct payload *payload) {
+  struct payload *masked = framed_masked(payload);
+  if (!masked) return false;
+  bool is_queued = send_queue_add(&conn->queue, masked);
+  payload_drop(masked);
+  return is_queued;
+}
+
+static bool queue(struct connection *conn, struct payload *payload) {
+  if (conn->is_outgoing && conn->has_reader) return queue_masked(conn, payload);
+  return send_queue_add(&conn->queue, payload);
+}
+
 static void add(struct connection *conn, struct payload *payload) {
-  if (!send_queue_add(&conn->queue, payload)) {
+  if (!queue(conn, payload)) {
     connection_lose(conn, CLOSE_ABNORMAL);
     return;
   }

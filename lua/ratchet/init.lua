@@ -39,7 +39,9 @@ end
 
 ---@class ratchet
 ---@field App ratchet.App
+---@field fetch fun(address: string, options: ratchet.FetchOptions?): ratchet.fetch.Answer?, string?
 ---@field topic fun(name: string): ratchet.Topic
+---@field redis { connect: fun(options: table?): ratchet.redis.Client?, string? }
 ---@field log fun(level: "debug"|"info"|"warn"|"error", message: string)
 ---@field sleep fun(seconds: number)
 ---@field await fun(start: fun(resume: fun(...: any): boolean)): any ...
@@ -52,7 +54,9 @@ end
 ---@field version string
 return namespace("ratchet", {
   App = "ratchet.app",
+  fetch = "ratchet.fetch",
   topic = "ratchet.topic",
+  redis = "ratchet.redis",
   log = "ratchet.log",
   sleep = "ratchet.wait:sleep",
   await = "ratchet.wait:await",
