@@ -50,7 +50,9 @@ static const char usage[] =
     "\n"
     "  --host NAME        the address to listen on, over the app's own\n"
     "  --port N           the port to listen on, over the app's own; 0: any\n"
-    "  --watch            load the app anew whenever one of its files changes\n"
+    "  --watch            load the app anew whenever one of its files changes;\n"
+    "                     --development with it\n"
+    "  --development      what is refused, and why, is told to the client too\n"
     "  --log-level LEVEL  debug, info (default), warn, error, off\n"
     "  --log-format FORM  text (default) or json, a line an event, on stderr\n"
     "  --version          the version, and those of the libraries\n"
@@ -96,14 +98,16 @@ static int print_version(void) {
 enum {
   OPTION_HOST = 256,
   OPTION_PORT,
+  OPTION_DEVELOPMENT,
   OPTION_LEVEL,
   OPTION_FORMAT,
-  OPTION_WATCH
+  OPTION_WATCH,
 };
 
 static const struct option long_options[] = {
     {"host", required_argument, NULL, OPTION_HOST},
     {"port", required_argument, NULL, OPTION_PORT},
+    {"development", no_argument, NULL, OPTION_DEVELOPMENT},
     {"log-level", required_argument, NULL, OPTION_LEVEL},
     {"log-format", required_argument, NULL, OPTION_FORMAT},
     {"watch", no_argument, NULL, OPTION_WATCH},
@@ -121,6 +125,7 @@ static int read_option(struct program *program, int option, const char *value) {
   case OPTION_PORT:
     if (read_port(value, &program->options.port)) return -1;
     return complain("--port takes a number from 0 to 65535, not ", value);
+  case OPTION_DEVELOPMENT: program->options.development = true; return -1;
   case OPTION_LEVEL:
     if (!log_level_named(value, &level)) {
       return complain("--log-level takes debug, info, warn, error or off, not ",
@@ -134,7 +139,9 @@ static int read_option(struct program *program, int option, const char *value) {
     }
     log_set_format(format);
     return -1;
-  case OPTION_WATCH: program->options.watch = true; return -1;
+  case OPTION_WATCH:
+    program->options.watch = program->options.development = true;
+    return -1;
   case 'v': return print_version();
   case 'h': fputs(usage, stdout); return EXIT_OK;
   default: return complain("wrong usage", "");
@@ -169,6 +176,7 @@ static int read_command_line(struct program *program, int argc, char **argv) {
   int option;
   program->options.port = -1;
   if (argc > 1 && is_word(argv[1])) return speak(argc - 1, argv + 1);
+  program->options.is_watched = true;
   /* "+": what follows the app file is the app's. */
   while ((option = getopt_long(argc, argv, "+", long_options, NULL)) != -1) {
     int status = read_option(program, option, optarg);

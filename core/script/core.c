@@ -47,13 +47,49 @@ static int core_is_stopping(lua_State *L) {
   return 1;
 }
 
+/* The field in milliseconds, or what holds already. */
+static uint32_t seconds_field(lua_State *L, const char *name,
+                              uint32_t otherwise) {
+  lua_getfield(L, 1, name);
+  double seconds = lua_tonumber(L, -1);
+  bool is_given = !lua_isnil(L, -1), is_number = lua_isnumber(L, -1);
+  lua_pop(L, 1);
+  if (!is_given) return otherwise;
+  if (!is_number || !(seconds >= 0 && seconds <= 86400)) {
+    luaL_error(L, "%s: a number from 0 to 86400 is expected", name);
+  }
+  return seconds > 0 && seconds < 0.001 ? 1 : (uint32_t)(seconds * 1000 + 0.5);
+}
+
+static int core_watchdog(lua_State *L) {
+  struct watchdog *watchdog = &script_of(L)->watchdog;
+  luaL_checktype(L, 1, LUA_TTABLE);
+  struct watchdog_limits limits = watchdog->wanted;
+  limits.slow = seconds_field(L, "slowHandler", limits.slow);
+  limits.budget = seconds_field(L, "handlerBudget", limits.budget);
+  watchdog_limit(watchdog, limits);
+  return 0;
+}
+
+/* Looked at anew: a handler may have run for long. */
+static int core_now(lua_State *L) {
+  struct script *script = script_of(L);
+  clock_refresh(script->server->clock);
+  lua_pushnumber(L, (double)clock_now(script->server->clock) / 1000);
+  return 1;
+}
+
 static const luaL_Reg core_functions[] = {
     {"announce", core_announce},
+    {"caller", caller_object_new},
     {"endpoint", script_new_endpoint},
     {"digest", reload_digest},
     {"freeze", reload_freeze},
     {"listen", script_listen},
     {"log", core_log},
+    {"now", core_now},
+    {"redis", redis_object_new},
+    {"redisCommand", redis_object_format},
     {"requestMetatable", core_request_metatable},
     {"checkWait", wait_check},
     {"isStopping", core_is_stopping},
@@ -67,6 +103,7 @@ static const luaL_Reg core_functions[] = {
     {"topic", topic_object_get},
     {"unlisten", script_unlisten},
     {"wake", ticket_wake},
+    {"watchdog", core_watchdog},
     {NULL, NULL},
 };
 
@@ -101,6 +138,8 @@ static void push_options(lua_State *L, const struct script_options *options) {
   }
   lua_pushboolean(L, options->watch);
   lua_setfield(L, -2, "watch");
+  lua_pushboolean(L, options->development);
+  lua_setfield(L, -2, "development");
 }
 
 int script_open_core(lua_State *L) {

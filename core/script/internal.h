@@ -12,6 +12,7 @@
 #include "net/listener.h"
 #include "script.h"
 #include "server/connection.h"
+#include "watchdog.h"
 
 #include <lauxlib.h>
 #include <lua.h>
@@ -39,6 +40,7 @@ struct timer;
 /* Whose code is running. Lives on the C stack while it does. */
 struct run {
   lua_State *co;
+  const char *what;        /* as the watchdog names it: "onMessage" */
   struct connection *conn; /* whose event is handled, or NULL */
   struct task *task;       /* or NULL; with neither: the app file is loaded */
   uint32_t version;        /* of that code */
@@ -60,7 +62,7 @@ struct script {
   int describe;         /* call.c: how errors are shown, in the registry */
   int held;             /* the table of what C keeps, in the registry */
   /* Of the prelude, in the registry. */
-  int runners, index_of, guard_luv, of_handlers;
+  int runners, index_of, guard_luv, of_handlers, forget_nesting;
   int own_handle;         /* held: the prelude's, or LUA_NOREF */
   int close_luv;          /* held: closes the app's luv handles, or LUA_NOREF */
   int push_data;          /* strand.c, in the registry */
@@ -72,6 +74,7 @@ struct script {
   struct list strands;        /* strand.in_script */
   struct list tasks;          /* task.in_script */
   struct list timers;         /* timer.in_owner, of those without connection */
+  struct list callers;        /* caller_object.link */
   struct list ready;          /* waiter.in_ready: waits that are over */
   const struct run *run;      /* NULL: no user code, or a callback of luv */
   int waiting, line_methods;  /* of waiting.lua, in the registry */
@@ -80,7 +83,11 @@ struct script {
   int request_metatable;      /* held: of request tables, or LUA_NOREF */
   int opening_request;        /* held: the request that `open` is told with */
   struct connection *opening; /* whose it is */
+  struct list redis_links, redis_due; /* redis_object.c */
+  struct buffer redis_text;           /* a command being put together */
+  int tell_redis;                     /* redis_object.c, in the registry */
   struct buffer addresses;
+  struct watchdog watchdog;
   size_t idle_count;
   struct coroutine idle[COROUTINES_KEPT];
 };
@@ -95,10 +102,14 @@ bool script_protect(struct script *script, lua_CFunction work, void *argument,
  * results are left on the stack. */
 bool script_protect_prepared(struct script *script, int prepared,
                              void *argument, int results, const char *what);
-/* Runs or continues user code in run->co: a lua_resume status. */
+/* Runs or continues user code in run->co: a lua_resume status. One that the
+ * watchdog stopped has failed, whatever it yielded. */
 int script_resume(struct script *script, const struct run *run, int arguments);
 /* luv's way in: callbacks that were given to it. */
 int script_call_luv(lua_State *L, int arguments, int results, int flags);
+/* Calls the function at the top, without arguments or results, and pops it; an
+ * error is logged with its traceback. Only inside of protected work. */
+void script_call_logged(lua_State *L, const char *where);
 /* A message with its traceback, pushed; for what is no string, the value. */
 void script_push_traceback(lua_State *L, lua_State *co);
 /* Writes the value at the top of `L` to the log as an error of `where`. */
@@ -178,6 +189,7 @@ enum event_kind {
   EVENT_CLOSE,
   EVENT_ERROR,
   EVENT_REQUEST, /* the function of a listener, not of a component */
+  EVENT_PIECE,   /* the function of an answer's body */
   EVENT_TIMER,   /* the function of a timer */
   EVENT_KINDS,
 };
@@ -189,7 +201,7 @@ struct event {
   bool is_binary;
   int code;
   int value;    /* the request, or what was raised; LUA_NOREF for none */
-  int function; /* EVENT_REQUEST: held by its service */
+  int function; /* EVENT_REQUEST, EVENT_PIECE: held by service or source */
   struct connection *conn;
   struct timer *timer; /* EVENT_TIMER: borrowed until timer_done */
   struct slice data;
@@ -282,6 +294,8 @@ struct ticket {
   struct waiter *waiter;
 };
 
+/* Raises unless a ticket is at that index. */
+struct ticket *ticket_check(lua_State *L, int index);
 int ticket_new(lua_State *L);
 int ticket_begin(lua_State *L);
 int ticket_wake(lua_State *L);
@@ -329,6 +343,9 @@ void strands_drop(struct script *script);
 void strand_closed(struct connection *conn);
 /* Where its timers stand (timer.in_owner); NULL without memory. */
 struct list *strand_timers(struct script *script, struct connection *conn);
+
+/* How many events are queued. */
+size_t strand_queued(const struct connection *conn);
 
 /* Line mode: messages are not told but received (receive.c). */
 enum line {
@@ -398,16 +415,45 @@ void message_note_received(struct script *script, lua_State *L);
 void topic_object_open(lua_State *L);
 int topic_object_get(lua_State *L);
 
+/* ---- caller_object.c: a connection to an HTTP server */
+
+void caller_object_open(lua_State *L);
+int caller_object_new(lua_State *L);
+/* Ends them all, and nobody is told. */
+void caller_object_close_all(struct script *script);
+
+/* ---- redis_object.c: a connection to a Redis server as Lua sees it */
+
+void redis_object_open(lua_State *L);
+/* core.redis and core.redisCommand */
+int redis_object_new(lua_State *L);
+int redis_object_format(lua_State *L);
+/* Sends what handlers have written in this turn. */
+void redis_object_flush(struct script *script);
+void redis_object_close_all(struct script *script);
+
 /* ---- request.c: requests and what is decided on them */
 
 /* Pushes the table that Lua knows as a request. May raise. */
 void request_push(struct script *script, lua_State *L, struct connection *conn,
                   const struct http_head *head);
-/* Carries out what the listener's function returned: three values on `co`, from
+/* Carries out what the listener's function returned: four values on `co`, from
  * `first` on. */
 void request_decided(struct script *script, lua_State *co, int first,
                      struct connection *conn, int request);
 void request_failed(struct connection *conn);
+/* Pushes the list name, value, name, value, ... May raise. */
+void request_push_headers(lua_State *L, const struct http_header *headers,
+                          size_t count);
+
+/* ---- source.c: a body that comes piece by piece */
+
+/* Of the functions at two indices, the second of which may be nil. `made` is
+ * the caller's as soon as it is not NULL, also when this raises. */
+void source_new(struct script *script, lua_State *L, int next, int over,
+                struct answer_source **made);
+/* Carries out what its function returned. */
+void source_returned(lua_State *co, int index, struct connection *conn);
 
 /* ---- listen.c */
 

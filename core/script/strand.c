@@ -209,7 +209,8 @@ static void go_on(struct waiter *waiter) {
   struct coroutine co = waiter->co;
   uint32_t before = log_set_version(waiter->version);
   strand->is_busy = true;
-  int status = waiter_resume(waiter, (struct run){.conn = event.conn});
+  int status = waiter_resume(
+      waiter, (struct run){.what = event_name(event.kind), .conn = event.conn});
   event_finish(waiter->script, &event, co, status);
   log_set_version(before);
   run_queue(strand);
@@ -246,6 +247,10 @@ void strands_drop(struct script *script) {
     struct list *link = script->strands.next;
     drop_strand(LIST_OWNER(link, struct strand, in_script));
   }
+}
+
+size_t strand_queued(const struct connection *conn) {
+  return conn->app ? strand_of(conn)->count : 0;
 }
 
 /* ---- its timers */

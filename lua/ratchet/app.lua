@@ -25,7 +25,8 @@ local record = require "ratchet.reload.record"
 ---@field routes ratchet.http.Router
 local App = class()
 
-local app_options = options.join(options.limits, options.listener)
+local app_options = options.join(options.limits, options.listener, options.watchdog,
+  { development = "boolean" })
 local table_options = options.join(app_options,
   { host = "string", port = "port_or_none", address = "string" })
 local route_options = options.join(options.limits, { allowMissingOrigin = "boolean" })
@@ -55,8 +56,10 @@ end
 ---  only what app:listen says
 ---@param address string? where to listen: "127.0.0.1" (this machine only) when not
 ---  given, "0.0.0.0" for everyone
----@param given table? limits for all routes (options.limits), and what holds for the
----  listener (options.listener)
+---@param given table? limits for all routes (options.limits), what holds for the
+---  listener (options.listener) and for all handlers (options.watchdog), and
+---  development = true: refusals explain themselves in their bodies, as with
+---  --development
 ---@return ratchet.App
 function App.new(http_host, port, address, given)
   if type(http_host) == "table" then http_host, port, address, given = from_table(http_host) end
@@ -240,6 +243,7 @@ end
 ---@param request ratchet.http.Request
 ---@return any ...
 function App:handle(request)
+  if self.options.development then rawset(request, "development", true) end
   return self.routes:handle(request)
 end
 
@@ -294,6 +298,9 @@ function App:run()
   record.server(self)
   local bound = listen.first_port(self.listeners)
   if bound then self.address, self.port = bound.address, bound.port end
+  record.later(function()
+    native.core().watchdog(options.select(self.options, options.watchdog))
+  end)
   announce(self, self.listeners)
 end
 

@@ -39,7 +39,9 @@ end
 
 ---@class ratchet
 ---@field App ratchet.App
+---@field fetch fun(address: string, options: ratchet.FetchOptions?): ratchet.fetch.Answer?, string?
 ---@field topic fun(name: string): ratchet.Topic
+---@field redis { connect: fun(options: table?): ratchet.redis.Client?, string? }
 ---@field log fun(level: "debug"|"info"|"warn"|"error", message: string)
 ---@field sleep fun(seconds: number)
 ---@field await fun(start: fun(resume: fun(...: any): boolean)): any ...
@@ -50,10 +52,13 @@ end
 ---@field timeout fun(seconds: number, fn: function, ...: any): any ...
 ---@field onReload fun(fn: fun(version: string, before: string))
 ---@field reload fun()
+---@field text table ratchet.text
 ---@field version string
 return namespace("ratchet", {
   App = "ratchet.app",
+  fetch = "ratchet.fetch",
   topic = "ratchet.topic",
+  redis = "ratchet.redis",
   log = "ratchet.log",
   sleep = "ratchet.wait:sleep",
   await = "ratchet.wait:await",
@@ -64,6 +69,7 @@ return namespace("ratchet", {
   timeout = "ratchet.task:timeout",
   onReload = "ratchet.reload.record:hook",
   reload = "ratchet.reload:ask",
+  text = "ratchet.text",
   version = function() return native.core().version end,
   server = namespace("ratchet.server", {
     EchoServer = "ratchet.server.echo_server",

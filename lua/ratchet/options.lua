@@ -63,6 +63,10 @@ local kinds = {
     'a string of three octal digits, such as "0660"',
     function(v) return type(v) == "string" and v:find("^0?[0-7][0-7][0-7]$") ~= nil end,
   },
+  body = {
+    "a string, or a table to be sent as JSON",
+    function(v) return type(v) == "string" or type(v) == "table" end,
+  },
   descriptor = { "a whole number from 3 to 65535", whole(3, 65535) },
 }
 
@@ -111,7 +115,7 @@ end
 ---@param known table<string, string|string[]> option name to its kind ("string",
 ---  "boolean", "table", "strings", "bytes", "head_bytes", "seconds", "some_seconds",
 ---  "age", "life", "time", "count", "count_or_none", "port", "port_or_none", "path",
----  "mode", "descriptor") or to a list of its values
+---  "mode", "descriptor", "body") or to a list of its values
 ---@param where string what was called, for the message
 ---@return table options `given`, or an empty table
 function options.check(given, known, where)
@@ -159,6 +163,12 @@ options.listener = {
   proxyProtocol = "boolean",
   maxConnections = "count",
   maxConnectionsPerAddress = "count_or_none",
+}
+
+---What holds for all handlers of the program; the core knows the defaults.
+options.watchdog = {
+  slowHandler = "seconds",
+  handlerBudget = "seconds",
 }
 
 ---The part of `given` whose names are in `known`.

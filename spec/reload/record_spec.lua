@@ -26,6 +26,17 @@ describe("record", function()
     assert.are.same({}, record.current().tasks)
   end)
 
+  it("does at once what holds for the program, or later while code is on trial", function()
+    local count = 0
+    local function effect() count = count + 1 end
+    record.later(effect)
+    assert.are.same({ effect }, record.current().effects)
+    assert.are.equal(0, count)
+    record.finish()
+    record.later(effect)
+    assert.are.equal(1, count)
+  end)
+
   it("goes back to the one before", function()
     local first = record.current()
     assert.are.equal(first, record.begin())

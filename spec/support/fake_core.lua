@@ -140,6 +140,7 @@ function fake_core.install(options)
     return ("%08x"):format(hash)
   end
   function core.requestMetatable(metatable) core.request_metatable = metatable end
+  function core.watchdog(limits) core.watchdog_limits = limits end
   function core.topic(name) return { name = name } end
   add_tasks(core)
   package.loaded["ratchet.core"] = core

@@ -697,15 +697,29 @@ end`) }, { args: ['--watch'] });
   await talk(await edited.open(), [['', '0']]);
 });
 
+test('a load that does not end is stopped, and the old code goes on', async (t) => {
+  const text = (more) => `local ratchet = require "ratchet"
+local C = { onMessage = function(_, conn) conn:send("old") end }
+${more}
+local app = ratchet.App("localhost", 8080, nil, { handlerBudget = 0.3 })
+app:route("/", C, { "*" })
+app:run()\n`;
+  const edited = await serveEdited(t, { 'app.lua': text('') });
+  const client = await edited.open();
+  edited.edit({ 'app.lua': text('while true do end') });
+  assert.match(await edited.fail(), /app\.lua:3: .*handlerBudget/);
+  await talk(client, [['', 'old']]);
+});
+
 test('a reload while the server says goodbye changes nothing of that', async (t) => {
   const edited = await serveEdited(t, { 'app.lua': simple('old') });
   const client = await edited.open();
   edited.server.kill('SIGTERM');
-  edited.server.kill('SIGHUP');
   assert.strictEqual((await client.closeFrame()).code, 1001);
+  edited.server.kill('SIGHUP');
+  await edited.server.logged(/reload failed: the server is going away/);
   await client.close(1001);
   await edited.server.exit();
-  assert.match(edited.server.stderr, /reload failed: the server is going away/);
 });
 
 // ---- the apps

@@ -370,6 +370,7 @@ local function finish(new)
   end
   native.core().setVersion(new.generation.version)
   record.finish()
+  for _, effect in ipairs(new.record.effects) do effect() end
   files.from_disk()
   files.mark_late()
   local old = live

@@ -8,14 +8,16 @@
 ---@field hooks function[] of ratchet.onReload
 ---@field timers { timer: table, kind: string, seconds: number, fn: function }[]
 ---@field tasks table[] of ratchet.spawn
+---@field effects function[] what is done when the load has succeeded
 local record = {}
 
 local function new()
-  return { servers = {}, hooks = {}, timers = {}, tasks = {} }
+  return { servers = {}, hooks = {}, timers = {}, tasks = {}, effects = {} }
 end
 
 local current = new()
 local is_loading = true -- at first the app file is
+local is_trial = false -- new code is loaded to the side
 
 ---The record that is being filled.
 ---@return ratchet.reload.Record
@@ -27,18 +29,26 @@ end
 ---@return ratchet.reload.Record
 function record.begin()
   local before = current
-  current, is_loading = new(), true
+  current, is_loading, is_trial = new(), true, true
   return before
 end
 
 ---The files have been loaded: what is started from here on is not theirs.
 function record.finish()
-  is_loading = false
+  is_loading, is_trial = false, false
+end
+
+---Has something done that holds for the whole program: at once, or when the new code
+---is taken over.
+---@param effect fun()
+function record.later(effect)
+  if not is_trial then return effect() end
+  current.effects[#current.effects + 1] = effect
 end
 
 ---@param one ratchet.reload.Record
 function record.restore(one)
-  current, is_loading = one, false
+  current, is_loading, is_trial = one, false, false
 end
 
 ---A server has begun to listen.
