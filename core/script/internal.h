@@ -150,6 +150,8 @@ int reload_set_version(lua_State *L);
 int reload_outdated(lua_State *L);
 int reload_freeze(lua_State *L);
 int reload_own_handle(lua_State *L);
+int reload_unwatched(lua_State *L);
+int reload_isolate(lua_State *L);
 
 /* ---- core.c */
 

@@ -105,3 +105,63 @@ int reload_own_handle(lua_State *L) {
   lua_call(L, 1, 0);
   return 1;
 }
+
+/* ---- the app's code, and what must not be stopped half-way */
+
+/* A part of the run under way begins, with limits of its own. */
+static void limit(struct script *script, bool is_app) {
+  if (!script->watchdog.L) return;
+  if (is_app)
+    watchdog_loaded(&script->watchdog);
+  else
+    watchdog_load(&script->watchdog);
+  watchdog_next(&script->watchdog);
+}
+
+/* unwatched(fn): the watchdog does not stop it. */
+int reload_unwatched(lua_State *L) {
+  struct script *script = script_of(L);
+  luaL_checktype(L, 1, LUA_TFUNCTION);
+  lua_settop(L, 1);
+  limit(script, false);
+  int status = lua_pcall(L, 0, LUA_MULTRET, 0);
+  limit(script, true);
+  return status == 0 ? lua_gettop(L) : lua_error(L);
+}
+
+/* What the function failed with, and where it was; on `L`. */
+static int push_failure(lua_State *L, lua_State *co, int status,
+                        bool is_stopped, int message) {
+  lua_pushboolean(L, 0);
+  if (is_stopped) {
+    lua_rawgeti(L, LUA_REGISTRYINDEX, message);
+  } else if (status == LUA_YIELD) {
+    lua_pushliteral(L, "an app file cannot yield while it is loaded");
+  } else {
+    lua_pushvalue(co, -1);
+    lua_xmove(co, L, 1);
+  }
+  luaL_traceback(L, co, NULL, 0);
+  return 3;
+}
+
+/* isolate(fn), inside unwatched: a run of the app's code in a coroutine of its
+ * own, which the watchdog stops when it does not end. Nothing can wait in it.
+ * true; or false, what it failed with, and its traceback. */
+int reload_isolate(lua_State *L) {
+  struct script *script = script_of(L);
+  luaL_checktype(L, 1, LUA_TFUNCTION);
+  lua_settop(L, 1);
+  lua_State *co = lua_newthread(L);
+  lua_insert(L, 1);
+  lua_xmove(L, co, 1);
+  struct run run = {.co = co, .what = "reload", .version = script->version};
+  limit(script, true);
+  int status = script_resume(script, &run, 0);
+  bool is_stopped = script->watchdog.is_stopped;
+  int message = script->watchdog.message;
+  limit(script, false);
+  if (status != 0) return push_failure(L, co, status, is_stopped, message);
+  lua_pushboolean(L, 1);
+  return 1;
+}

@@ -1,11 +1,16 @@
 local app_files = require "support.app_files"
+local fake_core = require "support.fake_core"
 local files = require "ratchet.reload.files"
 local loader = require "ratchet.reload.loader"
 
 local APP = app_files.FOLDER .. "app.lua"
 
 describe("loader", function()
-  after_each(app_files.remove)
+  before_each(function() fake_core.install() end)
+  after_each(function()
+    app_files.remove()
+    fake_core.remove()
+  end)
 
   local function run(texts, modules, globals)
     app_files.install(texts)
@@ -41,7 +46,7 @@ describe("loader", function()
   end)
 
   it("takes a yield, a thrown table and a missing file for failures", function()
-    assert.are.equal("an app file cannot yield while it is loaded",
+    assert.are.equal("an app file cannot yield",
       run({ ["app.lua"] = "coroutine.yield()" }).failure.message)
     app_files.remove()
     assert.are.equal("a table was raised", run({ ["app.lua"] = "error({})" }).failure.message)

@@ -139,6 +139,13 @@ function fake_core.install(options)
     for i = 1, #text do hash = (hash * 31 + text:byte(i)) % 2 ^ 32 end
     return ("%08x"):format(hash)
   end
+  function core.unwatched(fn) return fn() end
+  function core.isolate(fn)
+    local co = coroutine.create(fn)
+    local is_good, message = coroutine.resume(co)
+    if coroutine.status(co) ~= "dead" then return false, "an app file cannot yield" end
+    return is_good, message, debug.traceback(co)
+  end
   function core.requestMetatable(metatable) core.request_metatable = metatable end
   function core.watchdog(limits) core.watchdog_limits = limits end
   function core.topic(name) return { name = name } end

@@ -128,6 +128,19 @@ function core.unlisten(id) end
 ---@return boolean
 function core.isStopping() end
 
+---Runs a function as one that must not be stopped half-way: the watchdog only names it.
+---@param fn fun(): any ...
+---@return any ... what it returns; what it raises is raised
+function core.unwatched(fn) end
+
+---Runs a function of the app inside `unwatched`: in a coroutine of its own, in which
+---nothing can wait, and which the watchdog stops when it does not end.
+---@param fn fun()
+---@return boolean is_good
+---@return any message what it failed with
+---@return string? traceback
+function core.isolate(fn) end
+
 ---A short hash: the first eight hexadecimal digits of the text's SHA-1.
 ---@param text string
 ---@return string

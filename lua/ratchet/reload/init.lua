@@ -323,7 +323,8 @@ local function prepare(new)
   undisturbed(join, new)
   -- What LuaJIT has compiled knows the old functions, and would keep them.
   jit.flush()
-  call_hooks(new, new.twins)
+  local failure = loader.call(function() call_hooks(new, new.twins) end)
+  if failure then error(failure, 0) end
 end
 
 local function close_handles(handles)
@@ -438,7 +439,7 @@ function reload.now(kind)
     return false, reason
   end
   local started = now_ms()
-  local new, old = attempt(sources)
+  local new, old = native.core().unwatched(function() return attempt(sources) end)
   if not new then
     local text = ("%s failed, %s goes on: %s"):format(kind, live.generation.version, old)
     native.core().log("error", text)

@@ -3,6 +3,7 @@
 -- makes of both is taken away again, for whoever brings old and new together.
 
 local files = require "ratchet.reload.files"
+local native = require "ratchet.native"
 
 local loader = {}
 
@@ -41,24 +42,14 @@ local function replace_all(t, before, after)
   for name, value in pairs(after) do t[name] = value end
 end
 
-local function with_traceback(err)
-  if type(err) ~= "string" then
-    return { message = ("a %s was raised"):format(type(err)), trace = "" }
-  end
-  return { message = err, trace = debug.traceback("", 2) }
-end
-
--- In a coroutine of its own, in which nothing can wait: a reload is done at once.
-local function call(fn, ...)
-  local arguments, count = { ... }, select("#", ...)
-  local co = coroutine.create(function()
-    return xpcall(function() return fn(unpack(arguments, 1, count)) end, with_traceback)
-  end)
-  local _, is_good, failure = coroutine.resume(co)
-  if coroutine.status(co) ~= "dead" then
-    return { message = "an app file cannot yield while it is loaded", trace = "" }
-  end
-  if not is_good then return failure end
+---Runs a function of the app. Nothing in it can wait: a reload is done at once.
+---@param fn fun()
+---@return { message: string, trace: string }? failure
+function loader.call(fn)
+  local is_good, message, trace = native.core().isolate(fn)
+  if is_good then return nil end
+  if type(message) ~= "string" then message = ("a %s was raised"):format(type(message)) end
+  return { message = message, trace = trace or "" }
 end
 
 -- A module that a handler required: the files do not load it by themselves.
@@ -100,7 +91,7 @@ function loader.run(path, arguments, modules, globals, list)
   for name in pairs(globals) do kept[name] = nil end
   replace_all(package.loaded, modules, {})
   replace_all(_G, globals, {})
-  load.failure = call(function()
+  load.failure = loader.call(function()
     chunk(unpack(arguments))
     load_late(list)
     collect(load, kept)
