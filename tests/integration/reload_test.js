@@ -7,6 +7,7 @@ const fs = require('fs');
 const path = require('path');
 const { apps } = require('./support/paths');
 const { RawClient } = require('./support/raw');
+const { redisServer } = require('./support/redis');
 const { test } = require('./support/runner');
 const { appText, serveEdited, talk } = require('./support/reloading');
 const { poll, sleep } = require('./support/wait');
@@ -720,6 +721,51 @@ test('a reload while the server says goodbye changes nothing of that', async (t)
   await edited.server.logged(/reload failed: the server is going away/);
   await client.close(1001);
   await edited.server.exit();
+});
+
+// ---- Redis
+
+test('a client of Redis stays, and its subscriptions tell the new code, once', async (t) => {
+  const redis = await redisServer(t);
+  const text = (word, channels) => appText(`local redis = assert(ratchet.redis.connect{ path = "${redis.socket}" })
+local heard = {}
+for _, channel in ipairs{ ${channels} } do
+  redis:subscribe(channel, function(message) heard[#heard + 1] = "${word} " .. message end)
+end
+local C = {}
+function C:onMessage(conn, m)
+  if m == "client" then return conn:send(redis:client("ID")) end
+  if m == "heard" then
+    conn:send(table.concat(heard, ","))
+    heard = {}
+    return
+  end
+  local channel, word = m:match("(%S+) (%S+)")
+  conn:send(redis:publish(channel, word) .. "")
+end`);
+  const edited = await serveEdited(t, { 'app.lua': text('old', '"a", "gone"') }, { descriptors: false });
+  const client = await edited.open();
+  const reach = (channel, count) => poll(async () => {
+    await client.text(`${channel} x`);
+    return Number((await client.nextFrame()).payload) === count;
+  }, `${channel} is told ${count} times`);
+  await reach('a', 1);
+  await reach('gone', 1);
+  await client.text('client');
+  const id = String((await client.nextFrame()).payload);
+  await client.text('heard');
+  await client.nextFrame();
+  edited.edit({ 'app.lua': text('new', '"a", "b"') });
+  await edited.reload();
+  await reach('b', 1);
+  await reach('gone', 0);
+  await client.text('heard');
+  await client.nextFrame();
+  await talk(client, [['client', id], ['a 1', '1'], ['b 2', '1'], ['gone 3', '0']]);
+  await poll(async () => {
+    await client.text('heard');
+    return String((await client.nextFrame()).payload) === 'new 1,new 2';
+  }, 'each is told once');
 });
 
 // ---- the apps

@@ -20,6 +20,7 @@ local native = require "ratchet.native"
 local record = require "ratchet.reload.record"
 local report = require "ratchet.reload.report"
 local survey = require "ratchet.reload.survey"
+local resources = require "ratchet.reload.resources"
 local timers = require "ratchet.reload.timers"
 
 local reload = {}
@@ -78,6 +79,7 @@ local function roots_of(load, callbacks)
   add_all(roots, load.record.servers)
   add_all(roots, load.record.hooks)
   for _, one in ipairs(load.record.timers) do roots[#roots + 1] = one.timer end
+  for _, one in ipairs(load.record.resources) do roots[#roots + 1] = one.object.handler end
   for callback in pairs(callbacks) do roots[#roots + 1] = callback end
   return roots
 end
@@ -146,8 +148,9 @@ function reload.start(path)
     record = record.current(),
     handles = open_handles(),
   }
-  live.survey = survey(roots_of(live, held_functions()), files.is_source,
-    foreign_modules(live.modules))
+  local foreign = foreign_modules(live.modules)
+  for _, one in ipairs(live.record.resources) do foreign[one.object] = true end
+  live.survey = survey(roots_of(live, held_functions()), files.is_source, foreign)
   live.routes = routes_of(live.survey)
   files.mark_late()
   files.late = add_late
@@ -225,11 +228,15 @@ local function find_twins(new)
   pair_servers(twins, live.record.servers, new.record.servers)
   pair_by_name(twins, live.modules, new.modules)
   pair_by_name(twins, live.globals, new.globals)
+  new.same_resources = resources.pair(live.record.resources, new.record.resources, twins.of)
   for i, hook in ipairs(new.record.hooks) do twins:pair(live.record.hooks[i], hook) end
   new.same_timers = timers.pair(live.record.timers, new.record.timers,
     function(fn) return (names.of(fn, live.list)) end,
     function(fn) return (names.of(fn, new.list)) end)
   for timer, old in pairs(new.same_timers) do twins:pair(old.fn, timer.fn) end
+  for one, old in pairs(new.same_resources) do
+    twins:pair(old.object.handler, one.object.handler)
+  end
   for _, one in ipairs(new.record.timers) do
     local old = new.same_timers[one]
     if timers.is_kept(old, one) then
@@ -262,8 +269,9 @@ local function call_hooks(new, twins)
   end
 end
 
--- Is it a timer of the files that ends with the old code?
+-- Is it a timer, or something open, of the files that ends with the old code?
 local function is_ending(value, new)
+  if resources.is_ending(live.record.resources, new.same_resources, value) then return true end
   for _, old in ipairs(live.record.timers) do
     if rawequal(old.timer, value) then
       for one, same in pairs(new.same_timers) do
@@ -295,6 +303,9 @@ end
 local function join(new)
   new.generation = generation.of(new.list, files.folder())
   new.foreign = foreign_modules(live.modules, new.modules)
+  for _, kept in ipairs({ live.record.resources, new.record.resources }) do
+    for _, one in ipairs(kept) do new.foreign[one.object] = true end
+  end
   new.survey = survey(roots_of(new, without(held_functions(), new.callbacks_before)),
     files.is_source, new.foreign)
   new.routes = routes_of(new.survey)
@@ -308,6 +319,10 @@ local function join(new)
   new.finish_timers, new.timers = timers.move({
     old = live.record.timers, new = new.record.timers, same = new.same_timers,
     heirs = twins.heirs, all = native.core().timers(), journal = new.journal,
+  })
+  new.finish_resources = resources.move({
+    old = live.record.resources, new = new.record.resources, same = new.same_resources,
+    of = twins.of, journal = new.journal,
   })
   new.twins, new.merge = twins, merge
 end
@@ -338,6 +353,7 @@ local function abandon(new)
   new.journal:undo()
   addresses.abort()
   for _, one in ipairs(new.record.timers) do one.timer:cancel() end
+  for _, one in ipairs(new.record.resources) do one.close(one.object) end
   for _, task in ipairs(new.record.tasks) do task:cancel() end
   close_handles(without(open_handles(), new.handles_before))
   record.restore(live.record)
@@ -362,15 +378,16 @@ local function finish(new)
     one.listeners, one.port, one.address = server.listeners, server.port, server.address
     new.record.servers[i] = one
   end
+  record.finish()
   new.addresses = addresses.commit(live_one)
   new.finish_timers()
+  new.finish_resources()
   for _, task in ipairs(live.record.tasks) do task:cancel() end
   close_handles(live.handles)
   for _, endpoint in ipairs(twins:left_endpoints()) do
     native.core().freeze(endpoint, live.generation.version)
   end
   native.core().setVersion(new.generation.version)
-  record.finish()
   for _, effect in ipairs(new.record.effects) do effect() end
   files.from_disk()
   files.mark_late()

@@ -8,11 +8,12 @@
 ---@field hooks function[] of ratchet.onReload
 ---@field timers { timer: table, kind: string, seconds: number, fn: function }[]
 ---@field tasks table[] of ratchet.spawn
+---@field resources ratchet.reload.Resource[]
 ---@field effects function[] what is done when the load has succeeded
 local record = {}
 
 local function new()
-  return { servers = {}, hooks = {}, timers = {}, tasks = {}, effects = {} }
+  return { servers = {}, hooks = {}, timers = {}, tasks = {}, resources = {}, effects = {} }
 end
 
 local current = new()
@@ -74,6 +75,15 @@ function record.timer(kind, seconds, fn, timer)
     current.timers[#current.timers + 1] = entry
   end
   return timer
+end
+
+---Something that a file has opened, and that ends when the file's new text does not
+---open it.
+---@param resource ratchet.reload.Resource
+---@return table object
+function record.resource(resource)
+  if is_loading then current.resources[#current.resources + 1] = resource end
+  return resource.object
 end
 
 ---@param task table
