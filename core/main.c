@@ -41,16 +41,17 @@ static const char usage[] =
     "usage: ratchet-lua [options] app.lua [arguments]\n"
     "       ratchet-lua reload [--pid N | app.lua]\n"
     "       ratchet-lua rollback [--pid N | app.lua]\n"
+    "       ratchet-lua drain [--seconds N] [--pid N | app.lua]\n"
     "\n"
-    "Serves WebSockets with an application written in Lua. reload has a "
-    "running\n"
-    "server load its app anew, as SIGHUP does; rollback has it go back to the "
-    "code\n"
-    "before. Nobody is disconnected.\n"
+    "Serves WebSockets with an application written in Lua. Of a server that\n"
+    "runs, reload loads the app anew, as SIGHUP does, rollback goes back to "
+    "the\n"
+    "code before, and drain hands its clients over to a new process.\n"
     "\n"
     "  --host NAME        the address to listen on, over the app's own\n"
     "  --port N           the port to listen on, over the app's own; 0: any\n"
-    "  --watch            load the app anew whenever one of its files changes;\n"
+    "  --watch            load the app anew whenever one of its files "
+    "changes;\n"
     "                     --development with it\n"
     "  --development      what is refused, and why, is told to the client too\n"
     "  --log-level LEVEL  debug, info (default), warn, error, off\n"
@@ -148,28 +149,62 @@ static int read_option(struct program *program, int option, const char *value) {
   }
 }
 
+/* A whole number from 1 to `most`. */
+static bool read_number(const char *text, long most, long *number) {
+  char *end;
+  *number = strtol(text, &end, 10);
+  return *text != '\0' && *end == '\0' && *number >= 1 && *number <= most;
+}
+
+/* What says which server; "drain" has a time too. -1, or the exit status. */
+static int read_target(int count, char **words, struct control_target *target,
+                       long *seconds) {
+  bool is_drain = strcmp(words[0], "drain") == 0;
+  for (int i = 1; i < count; i++) {
+    long number;
+    const char *value = i + 1 < count ? words[i + 1] : "";
+    if (strcmp(words[i], "--pid") == 0) {
+      if (!read_number(value, INT_MAX, &number)) {
+        return complain("--pid takes the number of a process, not ", value);
+      }
+      target->pid = (pid_t)number;
+      i++;
+    } else if (is_drain && strcmp(words[i], "--seconds") == 0) {
+      if (!read_number(value, 86400, seconds)) {
+        return complain("--seconds takes a number from 1 to 86400, not ",
+                        value);
+      }
+      i++;
+    } else if (words[i][0] != '-' && !target->app) {
+      target->app = words[i];
+    } else {
+      return complain("one --pid N or one app.lua says which server to ",
+                      words[0]);
+    }
+  }
+  return -1;
+}
+
 /* ratchet-lua reload [--pid N | app.lua] */
 static int speak(int count, char **words) {
   struct control_target target = {0};
-  bool has_pid = count == 3 && strcmp(words[1], "--pid") == 0;
-  if (has_pid) {
-    char *end;
-    long pid = strtol(words[2], &end, 10);
-    if (*end != '\0' || pid <= 0 || pid > INT_MAX) {
-      return complain("--pid takes the number of a process, not ", words[2]);
-    }
-    target.pid = (pid_t)pid;
-  } else if (count == 2 && words[1][0] != '-') {
-    target.app = words[1];
-  } else if (count > 1) {
-    return complain("one --pid N or one app.lua says which server to ",
-                    words[0]);
-  }
-  return control_say(&target, words[0], stdout, stderr);
+  long seconds = 30;
+  char command[32];
+  int status = read_target(count, words, &target, &seconds);
+  if (status >= 0) return status;
+  if (strcmp(words[0], "drain") == 0)
+    snprintf(command, sizeof command, "drain %ld", seconds);
+  else
+    snprintf(command, sizeof command, "%s", words[0]);
+  return control_say(&target, command, stdout, stderr);
 }
 
 static bool is_word(const char *text) {
-  return strcmp(text, "reload") == 0 || strcmp(text, "rollback") == 0;
+  static const char *const words[] = {"reload", "rollback", "drain"};
+  for (int i = 0; i < 3; i++) {
+    if (strcmp(text, words[i]) == 0) return true;
+  }
+  return false;
 }
 
 static int read_command_line(struct program *program, int argc, char **argv) {

@@ -42,6 +42,22 @@ static int core_request_metatable(lua_State *L) {
   return 0;
 }
 
+/* Of clients, as their objects: those that messages come from. */
+static int core_connections(lua_State *L) {
+  struct script *script = script_of(L);
+  struct list *all = &script->server->connections, *link = all->next;
+  int count = 0;
+  lua_newtable(L);
+  for (; link != all; link = link->next) {
+    struct connection *conn = LIST_OWNER(link, struct connection, in_server);
+    bool is_client = connection_is_open(conn) && !conn->is_outgoing;
+    if (!is_client || conn->app_view == 0) continue;
+    connection_object_push(script, L, conn);
+    lua_rawseti(L, -2, ++count);
+  }
+  return 1;
+}
+
 static int core_is_stopping(lua_State *L) {
   lua_pushboolean(L, script_of(L)->server->draining);
   return 1;
@@ -82,6 +98,7 @@ static int core_now(lua_State *L) {
 static const luaL_Reg core_functions[] = {
     {"announce", core_announce},
     {"caller", caller_object_new},
+    {"connections", core_connections},
     {"endpoint", script_new_endpoint},
     {"digest", reload_digest},
     {"freeze", reload_freeze},

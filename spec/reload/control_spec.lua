@@ -57,10 +57,16 @@ describe("control", function()
   end)
 
   it("refuses what is no command", function()
-    local text = "error\nthere is no such command: status, reload, rollback\n"
+    local text = "error\nthere is no such command: status, reload, rollback, drain SECONDS\n"
     assert.are.equal(text, (say("delete all\n")))
     assert.are.equal(text, (say(("x"):rep(101))))
     assert.is_nil((say("reload")))
+  end)
+
+  it("refuses to drain without a time", function()
+    assert.are.equal("error\ndrain takes a number of seconds, 86400 at most\n", (say("drain\n")))
+    assert.are.equal("error\ndrain takes a number of seconds, 86400 at most\n",
+      (say("drain 999999\n")))
   end)
 
   it("hears SIGHUP", function()

@@ -768,6 +768,45 @@ end`);
   }, 'each is told once');
 });
 
+// ---- a new process in place of the old one
+
+// A listening socket that two servers are given, as systemd gives it to the services
+// of one socket unit.
+function sharedSocket(t) {
+  const { TCP, constants } = process.binding('tcp_wrap'); // net.Server would accept by itself
+  const socket = new TCP(constants.SERVER);
+  socket.bind('127.0.0.1', 0);
+  t.atEnd(() => socket.close());
+  return socket.fd;
+}
+
+const HANDED = 'LISTEN_FDS=1 LISTEN_PID=$$ LISTEN_FDNAMES=web exec "$@"';
+
+test('drain: a new process takes over, nobody is turned away, and all come again', async (t) => {
+  const text = (word) => `${simple(word).replace('("localhost", 8080)',
+    '("", false)').replace('app:run()', 'app:listen{ systemd = "web" } app:run()')}`;
+  const options = { port: false, descriptors: false, inherit: sharedSocket(t),
+    through: ['/bin/sh', '-c', HANDED, 'sh'] };
+  const old = await serveEdited(t, { 'app.lua': text('old') }, options);
+  const clients = [];
+  for (let i = 0; i < 20; i++) clients.push(await t.open(old.server));
+  const fresh = await serveEdited(t, { 'app.lua': text('new') }, options);
+  const report = await old.run('drain', '--seconds', '1', '--pid', String(old.server.pid));
+  assert.match(report.stdout, /^20 connections are asked to come again within 1 s/);
+  const times = await Promise.all(clients.map(async (client) => {
+    assert.deepStrictEqual(await client.closeFrame(), { code: 1012, reason: 'service restart' });
+    const time = Date.now();
+    await client.close(1012);
+    const again = await t.open(fresh.server);
+    await again.text('');
+    assert.match(String((await again.nextFrame()).payload), /^new\d+$/);
+    return time;
+  }));
+  assert.ok(Math.max(...times) - Math.min(...times) > 500, 'not all at once');
+  await old.server.exit();
+  assert.match((await old.fail()), /cannot be asked/);
+});
+
 // ---- the apps
 
 

@@ -124,6 +124,10 @@ function core.serve(id, listener) end
 ---@param id integer
 function core.unlisten(id) end
 
+---All connections of clients that are open and that components have.
+---@return ratchet.Connection[]
+function core.connections() end
+
 ---Is the server going away? Nobody is accepted any more then.
 ---@return boolean
 function core.isStopping() end

@@ -1,9 +1,10 @@
--- control - hears the commands of `ratchet-lua reload` and `ratchet-lua rollback` on a
--- unix socket that only this user can reach, and signals that ask for the same.
+-- control - hears the commands of `ratchet-lua reload`, `rollback` and `drain` on a unix
+-- socket that only this user can reach; and SIGHUP, which asks for a reload.
 --
 -- A command is a line. The answer begins with the line "ok" or "error"; then the
 -- connection is closed.
 
+local leave = require "ratchet.server.leave"
 local native = require "ratchet.native"
 
 local control = {}
@@ -34,13 +35,23 @@ end
 
 commands.reload, commands.rollback = ask("reload"), ask("rollback")
 
+function commands.drain(conn, _, argument)
+  local seconds = tonumber(argument)
+  if not seconds or seconds > 86400 then
+    return answer(conn, false, "drain takes a number of seconds, 86400 at most")
+  end
+  if leave.is_under_way then return answer(conn, false, "it is going away already") end
+  local count = leave.begin(seconds, conn)
+  answer(conn, true, ("%d connections are asked to come again within %g s"):format(count, seconds))
+end
+
 function Control:onMessage(conn, bytes)
   conn.line = (conn.line or "") .. bytes
-  local word = conn.line:match("^(%a+)\r?\n")
+  local word, argument = conn.line:match("^(%a+) ?([%d.]*)\r?\n")
   local command = word and commands[word]
-  if command then return command(conn, self.reload) end
+  if command then return command(conn, self.reload, argument) end
   if conn.line:find("\n", 1, true) or #conn.line > LONGEST then
-    answer(conn, false, "there is no such command: status, reload, rollback")
+    answer(conn, false, "there is no such command: status, reload, rollback, drain SECONDS")
   end
 end
 

@@ -14,6 +14,7 @@ local component = require "ratchet.component"
 local files = require "ratchet.reload.files"
 local generation = require "ratchet.reload.generation"
 local immutable = require "ratchet.reload.immutable"
+local leave = require "ratchet.server.leave"
 local loader = require "ratchet.reload.loader"
 local names = require "ratchet.reload.names"
 local native = require "ratchet.native"
@@ -450,7 +451,9 @@ local sources_for = {
 ---@return string text the report, or what is wrong
 function reload.now(kind)
   local sources, reason = sources_for[kind]()
-  if native.core().isStopping() then sources, reason = false, "the server is going away" end
+  if leave.is_under_way or native.core().isStopping() then
+    sources, reason = false, "the server is going away"
+  end
   if sources == false then
     native.core().log("error", kind .. " failed: " .. reason)
     return false, reason

@@ -164,6 +164,11 @@ function addresses.commit(live)
   return { opened = opened, closed = closed, renewed = renewed }
 end
 
+---Closes all of them; connections go on.
+function addresses.close()
+  close_those(function() return true end)
+end
+
 ---All of them.
 ---@return ratchet.Address[]
 function addresses.all()
