@@ -14,6 +14,7 @@ local listen = require "ratchet.server.listen"
 local raise = require "ratchet.raise"
 local native = require "ratchet.native"
 local options = require "ratchet.options"
+local page = require "ratchet.reload.page"
 local pattern = require "ratchet.http.pattern"
 local record = require "ratchet.reload.record"
 
@@ -244,6 +245,7 @@ end
 ---@return any ...
 function App:handle(request)
   if self.options.development then rawset(request, "development", true) end
+  if self.has_pages then return page.handle(self.routes, request) end
   return self.routes:handle(request)
 end
 
@@ -296,6 +298,7 @@ function App:run()
   self.listeners = listen.open(self.wanted,
     { server = self, options = options.select(self.options, options.listener) })
   record.server(self)
+  self.has_pages = page.is_on() -- that show what is wrong with the code
   local bound = listen.first_port(self.listeners)
   if bound then self.address, self.port = bound.address, bound.port end
   record.later(function()

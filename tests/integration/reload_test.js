@@ -5,12 +5,13 @@
 const assert = require('assert');
 const fs = require('fs');
 const path = require('path');
+const { launch } = require('./support/browser');
 const { apps } = require('./support/paths');
 const { RawClient } = require('./support/raw');
 const { redisServer } = require('./support/redis');
 const { test } = require('./support/runner');
 const { appText, serveEdited, talk } = require('./support/reloading');
-const { poll, sleep } = require('./support/wait');
+const { poll, sleep, slow } = require('./support/wait');
 
 // A component that answers by what `reply` returns.
 const replying = (body, reply) =>
@@ -685,6 +686,35 @@ test('--watch sees what is written, renamed into place, and new', async (t) => {
   edited.edit({ 'notes.txt': 'x', 'unused.lua': 'return 1\n' });
   await sleep(300);
   assert.strictEqual((edited.server.stderr.match(/reload/g) || []).length, count);
+});
+
+test('--watch shows in a page what is wrong, until it is right', { ms: 60000 }, async (t) => {
+  const text = (more) => appText('local C = { onMessage = print }',
+    'app:get("/", function() return "<!doctype html><body>a page" end)',
+    `${more} app:route("/chat", C)`);
+  const edited = await serveEdited(t, { 'app.lua': text('') }, { args: ['--watch'] });
+  const browser = await launch();
+  t.atEnd(() => browser.close());
+  const tab = await browser.newPage();
+  await tab.goto(`http://localhost:${edited.server.port}/`);
+  edited.edit({ 'app.lua': text('error("<b>no</b>")') });
+  const box = tab.locator('pre');
+  await box.waitFor({ timeout: 10000 * slow });
+  assert.match(await box.textContent(), /app\.lua:\d+: <b>no<\/b>/);
+  edited.edit({ 'app.lua': text('') });
+  await box.waitFor({ state: 'detached', timeout: 10000 * slow });
+});
+
+test('without --watch a page is as it was written', async (t) => {
+  const edited = await serveEdited(t, { 'app.lua': appText('local C = { onMessage = print }',
+    'app:get("/", function() return "<p>a page" end)', 'app:route("/chat", C)') });
+  for (const [target, status, body] of [['/', 200, '<p>a page'], ['/.ratchet/reload', 404]]) {
+    const client = await t.raw(edited.server);
+    await client.send(`GET ${target} HTTP/1.1\r\nHost: localhost\r\n\r\n`);
+    const answer = await client.answer();
+    assert.strictEqual(answer.status, status);
+    if (body) assert.strictEqual(answer.body, body);
+  }
 });
 
 test('uv.walk does not come to what the program watches with', async (t) => {

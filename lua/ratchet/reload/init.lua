@@ -26,6 +26,12 @@ local timers = require "ratchet.reload.timers"
 
 local reload = {}
 
+-- What was wrong with the last attempt, for pages; and its files, for --watch.
+---@type string?
+reload.failure = nil
+---@type ratchet.reload.File[]?
+reload.attempted = nil
+
 local MOST_BEFORE = 8 -- generations whose texts are kept for a rollback
 
 -- What is live: generation, list (of files), survey, modules, globals, record, routes
@@ -462,9 +468,11 @@ function reload.now(kind)
   local new, old = native.core().unwatched(function() return attempt(sources) end)
   if not new then
     local text = ("%s failed, %s goes on: %s"):format(kind, live.generation.version, old)
+    reload.failure = text
     native.core().log("error", text)
     return false, text
   end
+  reload.failure = nil
   if kind == "rollback" then table.remove(before) else remember(old) end
   local text = report.of({
     kind = kind, old = old, new = new, twins = new.twins, merge = new.merge,
