@@ -111,6 +111,6 @@ describe("reload", function()
   it("does nothing when the server goes away", function()
     start("local C = { onMessage = function() end }")
     core.is_stopping = true
-    assert.are.same({ false, "the server is going away" }, { reload.now("reload") })
+    assert.are.same({ false, "reload failed: the server is going away" }, { reload.now("reload") })
   end)
 end)

@@ -10,7 +10,7 @@ local immutable = require "ratchet.reload.immutable"
 ---@field path string as it was opened
 ---@field name string? of the module
 ---@field text string
----@field marks table<string, boolean> of ratchet.reload.immutable
+---@field chunk function? until its marks are read
 
 local files = {}
 
@@ -78,13 +78,22 @@ files.read = read_disk
 ---@param chunk function
 ---@param name string?
 function files.note(path, text, chunk, name)
-  local file = { path = path, name = name, text = text, marks = immutable.read(chunk),
-    is_late = is_late }
+  local file = { path = path, name = name, text = text, chunk = chunk, is_late = is_late }
   if not noted[path] then noted[#noted + 1] = file end
   for i, one in ipairs(noted) do
     if one.path == path then noted[i] = file end
   end
   noted[path] = file
+end
+
+---Which local variables of the file LuaJIT takes for constants.
+---@param file ratchet.reload.File
+---@return table<string, boolean> marks of ratchet.reload.immutable
+function files.marks(file)
+  if not file.marks then
+    file.marks, file.chunk = immutable.read(file.chunk), nil
+  end
+  return file.marks
 end
 
 -- A "#" line at the beginning is for the shell.

@@ -144,7 +144,7 @@ function reload.start(path)
   local list = files.list()
   local text = assert(files.read(path))
   local chunk = assert(load((text:gsub("^#[^\n]*", "", 1)), "@" .. path, "t"))
-  table.insert(list, 1, { path = path, text = text, marks = immutable.read(chunk) })
+  table.insert(list, 1, { path = path, text = text, chunk = chunk })
   list[path] = list[1]
   record.finish()
   live = {
@@ -184,7 +184,7 @@ local function is_mutable(list)
   return function(fn, index)
     local file = list[debug.getinfo(fn, "S").source:sub(2)]
     if not file then return nil end
-    local is_immutable = immutable.is(file.marks, fn, index)
+    local is_immutable = immutable.is(files.marks(file), fn, index)
     if is_immutable == nil then return nil end
     return not is_immutable
   end
@@ -451,47 +451,69 @@ local sources_for = {
   end,
 }
 
+-- Says why nothing was done.
+local function refuse(text)
+  return false, function()
+    native.core().log("error", text)
+    return text
+  end
+end
+
+local function describe(kind, old, new, pause)
+  local outdated = { native.core().outdated() }
+  return function()
+    local text = report.of({
+      kind = kind, old = old, new = new, twins = new.twins, merge = new.merge, pause = pause,
+      outdated = outdated,
+    })
+    native.core().log("info", text)
+    for _, file in ipairs(new.list) do files.marks(file) end
+    return text
+  end
+end
+
+-- Returns whether it went well, and a function that logs and returns the report: that
+-- takes a moment too, and can have one of its own.
+local function perform(kind)
+  local sources, reason = sources_for[kind]()
+  if leave.is_under_way or native.core().isStopping() then
+    sources, reason = false, "the server is going away"
+  end
+  if sources == false then return refuse(kind .. " failed: " .. reason) end
+  local started = now_ms()
+  local is_done, new, old = pcall(native.core().unwatched, function() return attempt(sources) end)
+  if not is_done then new, old = nil, "in ratchet itself: " .. tostring(new) end
+  if not new then
+    reload.failure = ("%s failed, %s goes on: %s"):format(kind, live.generation.version, old)
+    return refuse(reload.failure)
+  end
+  reload.failure = nil
+  if kind == "rollback" then table.remove(before) else remember(old) end
+  return true, describe(kind, old, new, now_ms() - started)
+end
+
 ---Loads the app anew, at once; to be called between two turns only.
 ---@param kind "reload"|"rollback"
 ---@return boolean is_good
 ---@return string text the report, or what is wrong
 function reload.now(kind)
-  local sources, reason = sources_for[kind]()
-  if leave.is_under_way or native.core().isStopping() then
-    sources, reason = false, "the server is going away"
-  end
-  if sources == false then
-    native.core().log("error", kind .. " failed: " .. reason)
-    return false, reason
-  end
-  local started = now_ms()
-  local new, old = native.core().unwatched(function() return attempt(sources) end)
-  if not new then
-    local text = ("%s failed, %s goes on: %s"):format(kind, live.generation.version, old)
-    reload.failure = text
-    native.core().log("error", text)
-    return false, text
-  end
-  reload.failure = nil
-  if kind == "rollback" then table.remove(before) else remember(old) end
-  local text = report.of({
-    kind = kind, old = old, new = new, twins = new.twins, merge = new.merge,
-    pause = function() return now_ms() - started end,
-    outdated = { native.core().outdated() },
-  })
-  native.core().log("info", text)
-  return true, text
+  local is_good, tell = perform(kind)
+  return is_good, tell()
 end
 
 -- What was asked for and has not been done yet: { kind =, replies = }, in order.
 local asked = {}
+local is_busy = false
 
 local function do_asked()
   while asked[1] do
     local one = table.remove(asked, 1)
-    local is_good, text = reload.now(one.kind)
+    local is_good, tell = perform(one.kind)
+    native.core().sleep(0)
+    local text = tell()
     for _, reply in ipairs(one.replies) do reply(is_good, text) end
   end
+  is_busy = false
 end
 
 ---Asks for it: it is done when the handlers of this turn are, once for all who ask
@@ -504,9 +526,10 @@ function reload.ask(kind, reply)
   if not last or last.kind ~= kind or kind == "rollback" then
     last = { kind = kind, replies = {} }
     asked[#asked + 1] = last
-    if #asked == 1 then native.core().spawn(do_asked) end
   end
   last.replies[#last.replies + 1] = reply
+  if not is_busy then native.core().spawn(do_asked) end
+  is_busy = true
 end
 
 return reload

@@ -119,8 +119,7 @@ local function waiting(ids, tasks)
   return items
 end
 
----@param given table kind, old and new (states), twins, merge, pause (a function: ms so
----  far), outdated
+---@param given table kind, old and new (states), twins, merge, pause (ms), outdated
 ---@return string several lines
 function report.of(given)
   local replaced, added, gone = functions_of(given)
@@ -136,7 +135,7 @@ function report.of(given)
   add(lines, "timers", timers_of(given.new.timers, given.old.list))
   add(lines, "still in old code", waiting(given.outdated[1], given.outdated[2]))
   lines[1] = ("%s %s -> %s in %.1f ms"):format(given.kind, given.old.generation.version,
-    given.new.generation.version, given.pause())
+    given.new.generation.version, given.pause)
   return table.concat(lines, "\n")
 end
 
