@@ -27,12 +27,11 @@ bool script_protect_prepared(struct script *script, int prepared,
   return false;
 }
 
-int script_resume(struct script *script, lua_State *co, int arguments) {
-  lua_State *before = script->running;
-  script->running = co;
-  script->wait_ticket = NULL;
-  int status = lua_resume(co, arguments);
-  script->running = before;
+int script_resume(struct script *script, const struct run *run, int arguments) {
+  const struct run *before = script->run;
+  script->run = run;
+  int status = lua_resume(run->co, arguments);
+  script->run = before;
   return status;
 }
 

@@ -48,9 +48,11 @@ static const luaL_Reg core_functions[] = {
     {"listen", script_listen},
     {"log", core_log},
     {"requestMetatable", core_request_metatable},
+    {"checkWait", wait_check},
+    {"line", receive_begin_line},
+    {"spawn", task_spawn},
     {"ticket", ticket_new},
     {"topic", topic_object_get},
-    {"wait", ticket_wait},
     {"wake", ticket_wake},
     {NULL, NULL},
 };
@@ -60,6 +62,18 @@ void script_register(lua_State *L, const luaL_Reg *functions) {
     lua_pushcfunction(L, functions->func);
     lua_setfield(L, -2, functions->name);
   }
+}
+
+void script_add_fields(lua_State *L, int registered) {
+  int target = lua_gettop(L);
+  lua_rawgeti(L, LUA_REGISTRYINDEX, registered);
+  lua_pushnil(L);
+  while (lua_next(L, target + 1)) {
+    lua_pushvalue(L, -2);
+    lua_insert(L, -2);
+    lua_rawset(L, target);
+  }
+  lua_settop(L, target);
 }
 
 static void push_options(lua_State *L, const struct script_options *options) {
@@ -74,6 +88,7 @@ static void push_options(lua_State *L, const struct script_options *options) {
 int script_open_core(lua_State *L) {
   lua_newtable(L);
   script_register(L, core_functions);
+  script_add_fields(L, script_of(L)->waiting);
   script_set_text(L, "version", SLICE(RATCHET_VERSION));
   push_options(L, &script_of(L)->options);
   lua_setfield(L, -2, "options");

@@ -12,6 +12,8 @@ const struct limits limits_default = {
     .overflow = OVERFLOW_CLOSE,
     .keep_alive = 30 * 1000,
     .close_timeout = 5 * 1000,
+    .queue_events = 64,
+    .queue_bytes = 256 * 1024,
 };
 
 /* How long what the peer still sends is thrown away after our FIN. */

@@ -29,6 +29,8 @@ struct limits {
   enum overflow overflow;
   uint32_t keep_alive;    /* ms of silence before a ping; 0 for never */
   uint32_t close_timeout; /* ms for the close handshake */
+  uint32_t queue_events;  /* behind a handler that waits; with more of them */
+  uint32_t queue_bytes;   /* or of these, the peer is not read */
 };
 
 extern const struct limits limits_default;

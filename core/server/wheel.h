@@ -24,13 +24,13 @@ struct wheel_entry {
 struct wheel {
   struct clock *clock;
   void (*expired)(struct wheel *wheel, struct wheel_entry *entry);
-  uint64_t done;  /* the last tick that was looked at */
-  uint64_t alarm; /* the tick that the clock was asked for, 0 for none */
+  uint64_t done; /* the last tick that was looked at */
+  struct alarm alarm;
+  uint64_t next; /* the tick that it is set for, 0 for none */
   size_t count;
   struct list slots[WHEEL_SLOTS];
 };
 
-/* Takes over the clock's alarm. */
 void wheel_init(struct wheel *wheel, struct clock *clock,
                 void (*expired)(struct wheel *wheel,
                                 struct wheel_entry *entry));

@@ -146,6 +146,8 @@ options.limits = {
   overflow = { "close", "drop" },
   keepAlive = "seconds",
   closeTimeout = "seconds",
+  maxQueuedMessages = "count",
+  maxQueuedAmount = "bytes",
 }
 
 ---What holds for a listener; the core knows the defaults.

@@ -45,6 +45,9 @@ local core = {}
 ---  and not lost for its silence
 ---@field closeTimeout number? seconds for the peer to answer a close frame
 ---  (RFC 6455 7.1.1), 5 when not given; then TCP is dropped, 1006
+---@field maxQueuedMessages integer? events that queue behind a handler that waits, 64 when
+---  not given; with more of them the peer is not read until half of them are handled
+---@field maxQueuedAmount integer? bytes of them, 256 KiB when not given
 
 ---A component with its limits, for listen and for what `handle` returns. Its events
 ---are looked up when they happen. Raises when the component is neither a table nor
@@ -118,17 +121,57 @@ function core.log(level, message) end
 ---@param url string
 function core.announce(url) end
 
+---Raises where nothing can wait: outside of a handler, while the app file is loaded, in
+---a coroutine of the app's own, in what a C function calls, in a task that was
+---cancelled.
+function core.checkWait() end
+
 ---A ticket for one wait. This, wait and wake are what ratchet's own functions that
----wait will be built on; they are not for apps.
+---wait are built on; apps have ratchet.await.
 ---@return ratchet.Ticket
 function core.ticket() end
 
 ---Suspends the handler that calls it until wake is called with the ticket. Raises
----outside of a handler, in a coroutine of the app's own, and when the ticket is in
----use.
+---where nothing can wait, when the ticket is in use, when nobody has it any more, and
+---"cancelled" in a task that is cancelled meanwhile.
 ---@param ticket ratchet.Ticket
----@return any ... what wake was given
-function core.wait(ticket) end
+---@param seconds number? how long at most
+---@return any ... what wake was given; nil, "timeout" when it took too long
+function core.wait(ticket, seconds) end
+
+---Suspends the handler for a time. Raises as wait does.
+---@param seconds number 0 or more, to the millisecond
+function core.sleep(seconds) end
+
+---Runs fn(...) in a coroutine that may wait, from the end of this turn of the loop on.
+---An error in it is logged.
+---@param fn function
+---@param ... any
+---@return ratchet.Task
+function core.spawn(fn, ...) end
+
+---Calls fn(...) once, in a coroutine that may wait. Raises when an argument is wrong.
+---@param seconds number 0 or more, to the millisecond
+---@param fn function
+---@param ... any
+---@return ratchet.Timer
+function core.after(seconds, fn, ...) end
+
+---The same, again and again until it is cancelled; without the calls that would come
+---while an earlier one still waits.
+---@param seconds number 0, which is a millisecond, or more
+---@param fn function
+---@param ... any
+---@return ratchet.Timer
+function core.every(seconds, fn, ...) end
+
+---All timers that are still referred to, running or not, as the keys of a weak table.
+---@return table<ratchet.Timer, true>
+function core.timers() end
+
+---From here on the messages of a connection without handlers wait to be received.
+---@param conn ratchet.Connection
+function core.line(conn) end
 
 ---Lets the handler that waits for the ticket go on, at the end of this turn of the
 ---loop.
@@ -136,6 +179,24 @@ function core.wait(ticket) end
 ---@param ... any what wait returns
 ---@return boolean woken false when no handler waits for it, or no longer
 function core.wake(ticket, ...) end
+
+---Something that ratchet.spawn started.
+---@class ratchet.Task: userdata
+local Task = {}
+
+---What the task waits for raises "cancelled" in it, and so does each further wait. One
+---that has not begun never will.
+---@return boolean cancelled false when it has ended or was cancelled already
+function Task:cancel() end
+
+---A function that is called at a time.
+---@class ratchet.Timer
+---@field fn function what is called; another one can be put in its place
+local Timer = {}
+
+---It is not called any more. One that runs, or waits, is not ended.
+---@return boolean cancelled false when it had ended already
+function Timer:cancel() end
 
 ---A connection. The same connection is always the same value. One that is gone can
 ---be kept and used without harm: its methods do nothing. Any field that is not here
@@ -195,6 +256,38 @@ function Connection:close(code, reason) end
 ---what was queued is lost.
 ---@return ratchet.Connection self
 function Connection:terminate() end
+
+---The next message, waiting for it if need be. Only for the connection's own handlers
+---(then it is not told to onMessage), for `run`, and for a connection without handlers.
+---Raises elsewhere, where nothing can wait, and when somebody receives already.
+---@param seconds number? how long to wait at most
+---@return string? message nil when there is none
+---@return boolean|"timeout"|"closed" isBinary or why there is no message
+---@return integer? code with "closed": as onClose gets it; nil when it was long ago
+---@return string? reason
+function Connection:receive(seconds) end
+
+---Receives one message after the other until the connection closes:
+---for message, isBinary in conn:messages() do ... end
+---@return fun(conn: ratchet.Connection): string?, boolean?
+---@return ratchet.Connection
+function Connection:messages() end
+
+---Calls fn(conn, ...) once, as an event of this connection: in order with the others,
+---and not any more when it has closed. Raises when an argument is wrong.
+---@param seconds number 0 or more, to the millisecond
+---@param fn function
+---@param ... any
+---@return ratchet.Timer
+function Connection:after(seconds, fn, ...) end
+
+---The same, again and again; without the calls that would come while an earlier one has
+---not ended.
+---@param seconds number 0, which is a millisecond, or more
+---@param fn function
+---@param ... any
+---@return ratchet.Timer
+function Connection:every(seconds, fn, ...) end
 
 ---Stops reading: no messages come until resume, and the peer's close is not noticed.
 ---@return ratchet.Connection self
