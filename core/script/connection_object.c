@@ -9,6 +9,7 @@
 #include "base/utf8.h"
 #include "internal.h"
 #include "proto/framed.h"
+#include "server/opening.h"
 
 /* Upvalue of the functions that find members: the table of them. */
 #define UP_MEMBERS lua_upvalueindex(1)
@@ -230,15 +231,28 @@ static int push_request(lua_State *L, struct connection_object *object) {
   return 1;
 }
 
+/* What the server answered; it then stays the same. */
+static int push_response(lua_State *L, struct connection_object *object) {
+  struct connection *conn = object->conn;
+  struct http_answer answer;
+  if (!conn || !connection_answer_head(conn, &answer)) return 0;
+  connect_push_answer(script_of(L), L, &answer, SLICE(""));
+  lua_pushliteral(L, "httpResponse");
+  lua_pushvalue(L, -2);
+  set_field(L, object);
+  return 1;
+}
+
 static const struct property {
   const char *name;
   int (*push)(lua_State *L, struct connection_object *object);
 } properties[] = {
     {"bufferedAmount", push_buffered}, {"extensions", push_extensions},
-    {"httpRequest", push_request},     {"peerAddress", push_peer},
-    {"protocol", push_protocol},       {"readyState", push_ready_state},
-    {"remoteAddress", push_address},   {"remotePort", push_port},
-    {"resourceId", push_id},           {"secure", push_secure},
+    {"httpRequest", push_request},     {"httpResponse", push_response},
+    {"peerAddress", push_peer},        {"protocol", push_protocol},
+    {"readyState", push_ready_state},  {"remoteAddress", push_address},
+    {"remotePort", push_port},         {"resourceId", push_id},
+    {"secure", push_secure},
 };
 
 enum { PROPERTIES = sizeof properties / sizeof *properties };

@@ -3,6 +3,7 @@
  * described for their users in lua/ratchet/meta/core.lua.
  */
 #include "base/log.h"
+#include "base/random.h"
 #include "internal.h"
 
 static int core_log(lua_State *L) {
@@ -42,11 +43,23 @@ static int core_request_metatable(lua_State *L) {
   return 0;
 }
 
+/* 53 bits, as many as a number has. */
+static int core_random(lua_State *L) {
+  uint64_t bits;
+  if (!random_bytes(&bits, sizeof bits))
+    return luaL_error(L, "no random bytes");
+  lua_pushnumber(L, (lua_Number)(bits >> 11) / 9007199254740992.0);
+  return 1;
+}
+
 static const luaL_Reg core_functions[] = {
     {"announce", core_announce},
+    {"answerMetatable", connect_answer_metatable},
+    {"connect", connect_start},
     {"endpoint", script_new_endpoint},
     {"listen", script_listen},
     {"log", core_log},
+    {"random", core_random},
     {"requestMetatable", core_request_metatable},
     {"checkWait", wait_check},
     {"line", receive_begin_line},

@@ -10,6 +10,7 @@
 
 #include "base/list.h"
 #include "net/listener.h"
+#include "proto/http_answer.h"
 #include "script.h"
 #include "server/connection.h"
 
@@ -66,6 +67,7 @@ struct script {
   const char *known_utf8; /* a long text that came in, so needs no check */
   struct last_sent last_sent;
   struct list services;       /* script_service.link */
+  struct list attempts;       /* attempt.link, connect.c */
   struct list strands;        /* strand.in_script */
   struct list tasks;          /* task.in_script */
   struct list timers;         /* timer.in_owner, of those without connection */
@@ -73,6 +75,7 @@ struct script {
   const struct run *run;      /* NULL: no user code, or a callback of luv */
   int waiting, line_methods;  /* of waiting.lua, in the registry */
   int request_metatable;      /* held: of request tables, or LUA_NOREF */
+  int answer_metatable;       /* held: of answer tables, or LUA_NOREF */
   int opening_request;        /* held: the request that `open` is told with */
   struct connection *opening; /* whose it is */
   struct buffer addresses;
@@ -385,6 +388,17 @@ void request_push(struct script *script, lua_State *L, struct connection *conn,
 void request_decided(struct script *script, lua_State *co, int first,
                      struct connection *conn, int request);
 void request_failed(struct connection *conn);
+
+/* ---- connect.c */
+
+void connect_open(lua_State *L);
+int connect_start(lua_State *L);
+int connect_answer_metatable(lua_State *L);
+/* Ends every attempt; who waits for it is not told. */
+void connects_end(struct script *script);
+/* Pushes the table that Lua knows as an answer. May raise. */
+void connect_push_answer(struct script *script, lua_State *L,
+                         const struct http_answer *answer, struct slice body);
 
 /* ---- listen.c */
 

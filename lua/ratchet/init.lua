@@ -39,6 +39,7 @@ end
 
 ---@class ratchet
 ---@field App ratchet.App
+---@field connect fun(address: string, options: ratchet.ConnectOptions?): any ...
 ---@field topic fun(name: string): ratchet.Topic
 ---@field log fun(level: "debug"|"info"|"warn"|"error", message: string)
 ---@field sleep fun(seconds: number)
@@ -51,6 +52,7 @@ end
 ---@field version string
 return namespace("ratchet", {
   App = "ratchet.app",
+  connect = "ratchet.connect",
   topic = "ratchet.topic",
   log = "ratchet.log",
   sleep = "ratchet.wait:sleep",
