@@ -26,19 +26,18 @@ static void wake_for_first(struct clock *clock) {
 }
 
 void clock_set(struct clock *clock, struct alarm *alarm, uint64_t due) {
-  if (alarm->is_set) heap_remove(&clock->alarms, &alarm->node);
+  if (clock_has(alarm)) heap_remove(&clock->alarms, &alarm->node);
   alarm->due = due > CLOCK_NEVER ? due : 1;
   alarm->order = ++clock->order;
-  alarm->is_set = true;
   heap_insert(&clock->alarms, &alarm->node);
   if (!clock->is_ringing && first_alarm(clock) == alarm) wake_for_first(clock);
 }
 
 /* The clock may wake once for nothing: cheaper than asking it again. */
 void clock_clear(struct clock *clock, struct alarm *alarm) {
-  if (!alarm->is_set) return;
+  if (!clock_has(alarm)) return;
   heap_remove(&clock->alarms, &alarm->node);
-  alarm->is_set = false;
+  alarm->due = CLOCK_NEVER;
 }
 
 void clock_ring(struct clock *clock) {

@@ -19,8 +19,8 @@ enum { CLOCK_NEVER = 0 };
  * set. All zeros but `ring` is an alarm that is not set. */
 struct alarm {
   struct heap_node node;
-  uint64_t due, order;
-  bool is_set;
+  uint64_t due; /* CLOCK_NEVER: it is not set */
+  uint64_t order;
   /* Called once for each time that the alarm was set, at that time or soon
    * after; it may set any alarm, this one too. */
   void (*ring)(struct alarm *alarm);
@@ -54,6 +54,10 @@ static inline uint64_t clock_now(struct clock *clock) {
 
 /* Sets the alarm, or sets it anew. */
 void clock_set(struct clock *clock, struct alarm *alarm, uint64_t due);
+static inline bool clock_has(const struct alarm *alarm) {
+  return alarm->due != CLOCK_NEVER;
+}
+
 /* It does not ring, if it was set. */
 void clock_clear(struct clock *clock, struct alarm *alarm);
 /* Rings what is due. One that is set meanwhile waits for the next time. */

@@ -310,6 +310,9 @@ void strand_closed(struct connection *conn);
 /* Where its timers stand (timer.in_owner); NULL without memory. */
 struct list *strand_timers(struct script *script, struct connection *conn);
 
+/* How many events are queued. */
+size_t strand_queued(const struct connection *conn);
+
 /* Line mode: messages are not told but received (receive.c). */
 enum line {
   LINE_NONE,

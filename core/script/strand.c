@@ -219,6 +219,10 @@ void strands_drop(struct script *script) {
   }
 }
 
+size_t strand_queued(const struct connection *conn) {
+  return conn->app ? strand_of(conn)->count : 0;
+}
+
 /* ---- its timers */
 
 struct list *strand_timers(struct script *script, struct connection *conn) {

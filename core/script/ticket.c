@@ -13,7 +13,7 @@ static int ticket_gc(lua_State *L) {
   struct ticket *ticket = lua_touserdata(L, 1);
   struct waiter *waiter = ticket->waiter;
   /* One that a time ends too goes on by that. */
-  if (waiter && !waiter->alarm.is_set) waiter_end(waiter, WAIT_LOST);
+  if (waiter && !clock_has(&waiter->alarm)) waiter_end(waiter, WAIT_LOST);
   if (ticket->waiter) ticket->waiter->ticket = NULL;
   ticket->waiter = NULL;
   return 0;

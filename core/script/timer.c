@@ -19,6 +19,7 @@ struct timer {
   struct list in_owner; /* the strand's, or the script's list */
   struct script *script;
   struct connection *conn; /* whose event it is, or NULL */
+  uint64_t due;            /* for the next time, or the last */
   uint64_t period;         /* ms; 0: once */
   int self;                /* held, or LUA_NOREF */
   bool is_running;         /* its function is called, or will be */
@@ -26,7 +27,8 @@ struct timer {
 
 static void let_go(struct timer *timer) {
   int self = timer->self;
-  if (timer->alarm.is_set || timer->is_running || self == LUA_NOREF) return;
+  if (clock_has(&timer->alarm) || timer->is_running || self == LUA_NOREF)
+    return;
   timer->self = LUA_NOREF;
   list_remove(&timer->in_owner);
   script_release(timer->script, self);
@@ -38,7 +40,7 @@ void timer_done(struct timer *timer) {
 }
 
 void timer_cancel(struct timer *timer) {
-  clock_clear(&timer->script->loop->clock, &timer->alarm);
+  clock_clear(timer->script->server->clock, &timer->alarm);
   timer->period = 0;
   let_go(timer);
 }
@@ -52,10 +54,11 @@ void timers_cancel(struct list *timers) {
 
 /* In step with its beginning, whatever was late. */
 static void set_next(struct timer *timer) {
-  struct clock *clock = &timer->script->loop->clock;
-  uint64_t now = clock_now(clock), due = timer->alarm.due + timer->period;
+  struct clock *clock = timer->script->server->clock;
+  uint64_t now = clock_now(clock), due = timer->due + timer->period;
   if (due <= now) due += (now - due) / timer->period * timer->period;
   if (due <= now) due += timer->period;
+  timer->due = due;
   clock_set(clock, &timer->alarm, due);
 }
 
@@ -93,7 +96,7 @@ int timer_push(struct timer *timer, lua_State *co) {
 
 static int collect(lua_State *L) {
   struct timer *timer = lua_touserdata(L, 1);
-  clock_clear(&timer->script->loop->clock, &timer->alarm);
+  clock_clear(timer->script->server->clock, &timer->alarm);
   list_remove(&timer->in_owner);
   return 0;
 }
@@ -101,7 +104,7 @@ static int collect(lua_State *L) {
 /* timer:cancel(): false when it had ended already. */
 static int cancel(lua_State *L) {
   struct timer *timer = luaL_checkudata(L, 1, timer_name);
-  lua_pushboolean(L, timer->alarm.is_set);
+  lua_pushboolean(L, clock_has(&timer->alarm));
   timer_cancel(timer);
   return 1;
 }
@@ -128,7 +131,7 @@ static void keep_function(lua_State *L) {
 }
 
 static void start(struct timer *timer, lua_State *L, double seconds) {
-  struct clock *clock = &timer->script->loop->clock;
+  struct clock *clock = timer->script->server->clock;
   struct list *owner = &timer->script->timers;
   if (timer->conn) owner = strand_timers(timer->script, timer->conn);
   if (!owner) luaL_error(L, "out of memory");
@@ -136,7 +139,8 @@ static void start(struct timer *timer, lua_State *L, double seconds) {
   timer->self = script_hold(timer->script, L);
   list_append(owner, &timer->in_owner);
   clock_refresh(clock);
-  clock_set(clock, &timer->alarm, clock_now(clock) + wait_ms(seconds));
+  timer->due = clock_now(clock) + wait_ms(seconds);
+  clock_set(clock, &timer->alarm, timer->due);
 }
 
 /* timer(seconds, period, fn, argument [, conn]); a period of 0: once. For a

@@ -23,7 +23,7 @@ static void stop_waiting(struct waiter *waiter) {
   waiter->ticket = NULL;
   if (waiter->heard) strand_stop_hearing(waiter->heard);
   waiter->heard = NULL;
-  clock_clear(&waiter->script->loop->clock, &waiter->alarm);
+  clock_clear(waiter->script->server->clock, &waiter->alarm);
 }
 
 static void make_ready(struct waiter *waiter, int arguments) {
@@ -106,22 +106,29 @@ static const char *why_not(struct script *script, lua_State *L) {
   return NULL;
 }
 
-/* The error names the line that asked, not the one of waiting.lua. */
-static void check_may_wait(struct script *script, lua_State *L) {
-  const char *reason = why_not(script, L);
+/* Raises the message at the top, at the line that asked and not at one of
+ * waiting.lua. */
+static int raise_in_app(lua_State *L) {
   lua_Debug frame;
-  if (!reason) return;
   lua_pushliteral(L, "");
   for (int level = 1; lua_getstack(L, level, &frame); level++) {
     lua_getinfo(L, "Sl", &frame);
     if (frame.currentline < 0 || strcmp(frame.source, "=waiting") == 0)
       continue;
+    lua_pop(L, 1);
     lua_pushfstring(L, "%s:%d: ", frame.short_src, frame.currentline);
     break;
   }
-  lua_pushstring(L, reason);
+  lua_insert(L, -2);
   lua_concat(L, 2);
-  lua_error(L);
+  return lua_error(L);
+}
+
+static void check_may_wait(struct script *script, lua_State *L) {
+  const char *reason = why_not(script, L);
+  if (!reason) return;
+  lua_pushstring(L, reason);
+  raise_in_app(L);
 }
 
 struct waiter *wait_begin(struct script *script, lua_State *L) {
@@ -134,7 +141,7 @@ struct waiter *wait_begin(struct script *script, lua_State *L) {
 }
 
 void wait_until(struct waiter *waiter, double seconds) {
-  struct clock *clock = &waiter->script->loop->clock;
+  struct clock *clock = waiter->script->server->clock;
   clock_refresh(clock);
   clock_set(clock, &waiter->alarm, clock_now(clock) + wait_ms(seconds));
 }
@@ -171,13 +178,10 @@ int wait_sleep(lua_State *L) {
 }
 
 static const luaL_Reg natives[] = {
-    {"begin", ticket_begin},
-    {"hear", receive_hear},
-    {"sleep", wait_sleep},
-    {"take", receive_take},
-    {"timer", timer_new},
-    {"yield", wait_yield},
-    {NULL, NULL},
+    {"begin", ticket_begin}, {"raise", raise_in_app},
+    {"hear", receive_hear},  {"sleep", wait_sleep},
+    {"take", receive_take},  {"timer", timer_new},
+    {"yield", wait_yield},   {NULL, NULL},
 };
 
 static void push_natives(lua_State *L) {

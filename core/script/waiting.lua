@@ -51,10 +51,10 @@ end
 
 local function start(conn, seconds, period, fn, ...)
   if type(seconds) ~= "number" or not (seconds >= 0 and seconds <= native.most_seconds) then
-    error("a timer takes a number of seconds, 0 or more; this is " .. tostring(seconds), 3)
+    native.raise("a timer takes a number of seconds, 0 or more; this is " .. tostring(seconds))
   end
   if type(fn) ~= "function" then
-    error("a timer takes the function to call; this is a " .. type(fn), 3)
+    native.raise("a timer takes the function to call; this is a " .. type(fn))
   end
   local timer = setmetatable({ fn = fn, n = select("#", ...), ... }, Timer)
   timer.handle = native.timer(seconds, period, fire, timer, conn)

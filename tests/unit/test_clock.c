@@ -16,7 +16,7 @@ struct ringer {
 static void ring(struct alarm *alarm) {
   struct ringer *ringer = HEAP_OWNER(alarm, struct ringer, alarm);
 
-  CHECK(!alarm->is_set);
+  CHECK(!clock_has(alarm));
   ringer->rings[ringer->count++] = clock_now(&clock.face);
   if (--ringer->left <= 0) return;
   clock_set(&clock.face, alarm, clock_now(&clock.face) + ringer->period);
