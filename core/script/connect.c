@@ -233,7 +233,10 @@ static void keep_headers(lua_State *L, struct buffer *to) {
 static void keep_endpoint(lua_State *L, struct attempt *attempt) {
   lua_getfield(L, 2, "endpoint");
   struct script_endpoint *endpoint = script_to_endpoint(L, -1);
-  if (!endpoint) luaL_error(L, "an endpoint is expected");
+  if (!endpoint) {
+    luaL_error(L, "an endpoint is expected");
+    return;
+  }
   attempt->endpoint = endpoint_hold(&endpoint->base);
   lua_pop(L, 1);
 }
