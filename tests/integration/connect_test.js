@@ -145,6 +145,7 @@ test('node ws: close codes both ways, pings, fragments', async (t) => {
     local none, why, code, reason = conn:receive(5)
     return why, code, reason, conn:receive(1)`), ['closed', 4005, 'from us', null, 'closed', null, null]);
   await lua(`${open} conn:close()`);
+  await poll(() => closed.length === 3, () => JSON.stringify(closed));
   await lua(`${open} conn:terminate()`);
   await poll(() => closed.length === 4, () => JSON.stringify(closed));
   assert.deepStrictEqual(closed,
