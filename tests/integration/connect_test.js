@@ -427,6 +427,19 @@ test('a slow upstream: what is sent waits, and is bounded', async (t) => {
   assert.strictEqual(why, 'closed');
 });
 
+test('two of ours that send each other much do not wait for each other', async (t) => {
+  const { server, lua } = await driver(t);
+  assert.deepStrictEqual(await lua(`
+    local ratchet = require "ratchet"
+    local conn = assert(ratchet.connect("${url(server, '/echo')}",
+      { maxBufferedAmount = 2 ^ 30, maxMessageSize = 2 ^ 22 }))
+    local chunk, count = ("x"):rep(1000000), 60
+    for _ = 1, count do conn:sendBinary(chunk) end
+    for i = 1, count do assert(conn:receive(10) == chunk, i) end
+    conn:close()
+    return true`), [true]);
+});
+
 test('a fast upstream is not read faster than it is received from', async (t) => {
   const { lua, server } = await driver(t);
   const upstream = await rawUpstream(t);

@@ -389,6 +389,25 @@ TEST(opening_may_be_terminated_in_open) {
   stage_close(stage);
 }
 
+/* The server may wait for us to read before it reads itself. */
+TEST(opening_reads_on_while_its_output_is_stuck) {
+  struct stage *stage = stage_open();
+  struct peer *peer = ask_and_accept(stage);
+  peer->is_stuck = true;
+  memory_set_window(peer->memory, 1000);
+  stage_send(told.conn, 'a', 200000);
+  stage_run(stage);
+  CHECK(connection_buffered(told.conn) > 100000);
+  peer_send(peer, "81 02 'hi'");
+  stage_run(stage);
+  CHECK_TEXT(stage_events(stage), "text hi");
+  peer->is_stuck = false;
+  for (int i = 0; i < 100; i++) stage_run(stage);
+  CHECK_TEXT(stage_events(stage), "drain");
+  CHECK_TEXT(peer_heard(peer), "text a x200000");
+  stage_close(stage);
+}
+
 TEST(opening_keeps_alive_and_notices_silence) {
   struct stage *stage = stage_open();
   struct peer *peer = ask_and_accept(stage);
