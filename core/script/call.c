@@ -64,6 +64,14 @@ int script_call_luv(lua_State *L, int arguments, int results, int flags) {
   return -status;
 }
 
+void script_call_logged(lua_State *L, const char *where) {
+  int function = lua_gettop(L);
+  lua_rawgeti(L, LUA_REGISTRYINDEX, script_of(L)->add_traceback);
+  lua_insert(L, function);
+  if (lua_pcall(L, 0, 0, function) != 0) script_log_error(L, where);
+  lua_settop(L, function - 1);
+}
+
 /* The message is at the top of `co`. */
 void script_push_traceback(lua_State *L, lua_State *co) {
   if (lua_isstring(co, -1)) {

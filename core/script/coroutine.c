@@ -87,6 +87,10 @@ int coroutine_push_event(struct script *script, lua_State *co,
     push_held_value(co, event->value);
     return 2;
   }
+  if (event->kind == EVENT_PIECE) {
+    push_held_value(co, event->function);
+    return 1;
+  }
   push_held_value(co, endpoint_of(event)->component);
   push_held_value(co, event->conn->app_view);
   switch (event->kind) {

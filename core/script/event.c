@@ -10,7 +10,7 @@ static const char *const names[EVENT_KINDS] = {
     [EVENT_PING] = "onPing",   [EVENT_PONG] = "onPong",
     [EVENT_DRAIN] = "onDrain", [EVENT_CLOSE] = "onClose",
     [EVENT_ERROR] = "onError", [EVENT_REQUEST] = "request",
-    [EVENT_TIMER] = "timer",
+    [EVENT_PIECE] = "body",    [EVENT_TIMER] = "timer",
 };
 
 const char *event_name(enum event_kind kind) {
@@ -43,15 +43,24 @@ static void give_up(struct connection *conn) {
   connection_close(conn, CLOSE_INTERNAL_ERROR, SLICE("internal error"));
 }
 
+/* Is there no component yet? Then the connection ends here, as well as it can.
+ */
+static bool fail_without_component(struct event *event) {
+  if (event->kind == EVENT_REQUEST)
+    request_failed(event->conn);
+  else if (event->kind == EVENT_PIECE)
+    connection_fail_answer(event->conn);
+  else
+    return false;
+  return true;
+}
+
 static void handle_failure(struct script *script, struct event *event,
                            lua_State *co, bool has_yielded) {
   struct failure failure = {script, event, co, has_yielded, LUA_NOREF};
   struct connection *conn = event->conn;
   script_protect(script, note_failure, &failure, "error");
-  if (event->kind == EVENT_REQUEST) {
-    script_release(script, failure.value);
-    request_failed(conn);
-  } else if (event->kind == EVENT_TIMER) {
+  if (fail_without_component(event) || event->kind == EVENT_TIMER) {
     script_release(script, failure.value);
   } else if (event->kind == EVENT_ERROR) {
     script_release(script, failure.value);
@@ -101,8 +110,10 @@ void event_end(struct script *script, struct event *event) {
 static void take_results(struct script *script, struct event *event,
                          lua_State *co) {
   if (event->kind == EVENT_REQUEST) {
-    lua_settop(co, COROUTINE_SLOTS + 3);
+    lua_settop(co, COROUTINE_SLOTS + 4);
     request_decided(script, co, COROUTINE_SLOTS + 1, event->conn, event->value);
+  } else if (event->kind == EVENT_PIECE) {
+    source_returned(co, COROUTINE_SLOTS + 1, event->conn);
   } else if (event->kind == EVENT_ERROR && !lua_toboolean(co, -1)) {
     give_up(event->conn); /* there is no onError */
   }
@@ -128,18 +139,16 @@ void event_finish(struct script *script, struct event *event,
 
 /* No memory for it. The connection cannot go on without an event. */
 static void skip_event(struct script *script, struct event *event) {
-  if (event->kind == EVENT_REQUEST)
-    request_failed(event->conn);
-  else
-    give_up(event->conn);
+  if (!fail_without_component(event)) give_up(event->conn);
   event_end(script, event);
 }
 
 /* Without memory for its onOpen, a connection has no object: nothing else is
  * told of it. */
 static bool is_unknown(const struct event *event) {
-  bool makes_one = event->kind == EVENT_OPEN || event->kind == EVENT_REQUEST;
-  return !makes_one && event->conn->app_view == 0;
+  bool needs_one = event->kind != EVENT_OPEN && event->kind != EVENT_REQUEST &&
+                   event->kind != EVENT_PIECE;
+  return needs_one && event->conn->app_view == 0;
 }
 
 void event_run(struct script *script, struct event *event) {

@@ -97,6 +97,9 @@ bool script_protect_prepared(struct script *script, int prepared,
 int script_resume(struct script *script, const struct run *run, int arguments);
 /* luv's way in: callbacks that were given to it. */
 int script_call_luv(lua_State *L, int arguments, int results, int flags);
+/* Calls the function at the top, without arguments or results, and pops it; an
+ * error is logged with its traceback. Only inside of protected work. */
+void script_call_logged(lua_State *L, const char *where);
 /* A message with its traceback, pushed; for what is no string, the value. */
 void script_push_traceback(lua_State *L, lua_State *co);
 /* Writes the value at the top of `L` to the log as an error of `where`. */
@@ -165,6 +168,7 @@ enum event_kind {
   EVENT_CLOSE,
   EVENT_ERROR,
   EVENT_REQUEST, /* the function of a listener, not of a component */
+  EVENT_PIECE,   /* the function of an answer's body */
   EVENT_TIMER,   /* the function of a timer */
   EVENT_KINDS,
 };
@@ -176,7 +180,7 @@ struct event {
   bool is_binary;
   int code;
   int value;    /* the request, or what was raised; LUA_NOREF for none */
-  int function; /* EVENT_REQUEST: held by its service */
+  int function; /* EVENT_REQUEST, EVENT_PIECE: held by service or source */
   struct connection *conn;
   struct timer *timer; /* EVENT_TIMER: borrowed until timer_done */
   struct slice data;
@@ -386,7 +390,7 @@ int topic_object_get(lua_State *L);
 /* Pushes the table that Lua knows as a request. May raise. */
 void request_push(struct script *script, lua_State *L, struct connection *conn,
                   const struct http_head *head);
-/* Carries out what the listener's function returned: three values on `co`, from
+/* Carries out what the listener's function returned: four values on `co`, from
  * `first` on. */
 void request_decided(struct script *script, lua_State *co, int first,
                      struct connection *conn, int request);
@@ -402,6 +406,15 @@ void connects_end(struct script *script);
 /* Pushes the table that Lua knows as an answer. May raise. */
 void connect_push_answer(struct script *script, lua_State *L,
                          const struct http_answer *answer, struct slice body);
+
+/* ---- source.c: a body that comes piece by piece */
+
+/* Of the functions at two indices, the second of which may be nil. `made` is
+ * the caller's as soon as it is not NULL, also when this raises. */
+void source_new(struct script *script, lua_State *L, int next, int over,
+                struct answer_source **made);
+/* Carries out what its function returned. */
+void source_returned(lua_State *co, int index, struct connection *conn);
 
 /* ---- listen.c */
 

@@ -56,6 +56,9 @@ local runners = {
   function(handle, request)
     return handle(request)
   end,
+  function(next_piece)
+    return (next_piece())
+  end,
 }
 
 -- Methods are found at once; what is left are properties and the app's fields.

@@ -190,7 +190,8 @@ void script_turn(struct script *script) {
 }
 
 void script_turn_done(struct script *script) {
-  loop_stay_awake(script->loop, !list_is_empty(&script->ready));
+  loop_stay_awake(script->loop, !list_is_empty(&script->ready) ||
+                                    server_has_more(script->server));
 }
 
 void script_end_waits(struct script *script) {

@@ -26,8 +26,12 @@ static bool is_read(const struct connection *conn) {
   switch (conn->state) {
   case CONNECTION_PROXY:
   case CONNECTION_HTTP:
-  case CONNECTION_BODY: return !conn->paused;
+  case CONNECTION_BODY: return !conn->paused && !conn->peer_ended;
   case CONNECTION_ASKING: return true;
+  /* What is behind the request may come, and the peer's end is heard of. */
+  case CONNECTION_ANSWERING:
+    return !conn->paused && !conn->peer_ended &&
+           conn->unread.length < conn->service->max_header_size;
   case CONNECTION_CLOSING: return conn->unread.length == 0;
   case CONNECTION_ENDING: return !conn->peer_ended;
   case CONNECTION_RAW:
@@ -61,6 +65,7 @@ void connection_set_timer(struct connection *conn, uint64_t delay) {
 static void release_input(struct connection *conn) {
   http_free_body(conn);
   opening_free(conn);
+  answer_free(conn);
   if (conn->has_reader) reader_free(&conn->in.reader);
   conn->has_reader = false;
   buffer_free(&conn->unread);
@@ -197,7 +202,8 @@ static void receive(struct connection *conn, uint8_t *bytes, size_t length) {
   case CONNECTION_PROXY: proxy_receive(conn, bytes, length); break;
   case CONNECTION_HTTP:
   case CONNECTION_BODY: http_receive(conn, bytes, length); break;
-  case CONNECTION_DECIDING: connection_keep_unread(conn, bytes, length); break;
+  case CONNECTION_DECIDING:
+  case CONNECTION_ANSWERING: connection_keep_unread(conn, bytes, length); break;
   case CONNECTION_ASKING: opening_receive(conn, bytes, length); break;
   case CONNECTION_RAW: raw_receive(conn, bytes, length); break;
   case CONNECTION_OPEN:
@@ -239,6 +245,10 @@ static void peer_ended(struct connection *conn) {
   }
   if (conn->state == CONNECTION_ENDING) {
     if (conn->shut_down) close_transport(conn);
+    return;
+  }
+  if (conn->state == CONNECTION_ANSWERING) { /* it may still listen */
+    server_mark(conn->server, conn);
     return;
   }
   int code = conn->state == CONNECTION_RAW ? CLOSE_NORMAL : CLOSE_ABNORMAL;
@@ -404,7 +414,10 @@ void connection_do_due(struct connection *conn) {
   connection_hold(conn);
   connection_resume(conn, PAUSE_TURN);
   if (conn->pull_due) pull(conn);
+  if (conn->peer_ended) http_end_after_peer(conn);
+  answer_ask(conn);
   output_flush(conn);
+  answer_flushed(conn);
   if (conn->state == CONNECTION_ENDING) finish_ending(conn);
   if (conn->state >= CONNECTION_ENDING) release_input(conn);
   if (conn->drain_due) tell_drain(conn);
@@ -420,6 +433,7 @@ void connection_timed_out(struct connection *conn) {
   case CONNECTION_BODY:
   case CONNECTION_DECIDING: http_timed_out(conn); break;
   case CONNECTION_ASKING: opening_timed_out(conn); break;
+  case CONNECTION_ANSWERING: answer_timed_out(conn); break;
   case CONNECTION_OPEN: websocket_silent(conn); break;
   default: connection_lose(conn, CLOSE_ABNORMAL); break;
   }

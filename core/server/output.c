@@ -18,6 +18,10 @@ static bool is_large(const struct send_queue *queue) {
   return queue->length >= HIGH_WATER || queue->count >= EARLY_FLUSH_FRAMES;
 }
 
+bool output_is_low(const struct connection *conn) {
+  return conn->queue.length < LOW_WATER;
+}
+
 static size_t total(const struct slice *pieces, size_t count) {
   size_t length = 0;
   for (size_t i = 0; i < count; i++) length += pieces[i].length;
@@ -170,6 +174,8 @@ void output_written(struct connection *conn, int error) {
   /* A peer that still takes what it was sent is not late. */
   if (conn->state == CONNECTION_ENDING || conn->state == CONNECTION_CLOSING) {
     connection_wait_for_end(conn);
+  } else if (conn->state == CONNECTION_ANSWERING) {
+    connection_set_timer(conn, 0);
   }
   server_mark(conn->server, conn);
 }

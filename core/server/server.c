@@ -35,6 +35,7 @@ int server_init(struct server *server, struct clock *clock) {
   if (!server->gather) return -ENOMEM;
   list_init(&server->connections);
   list_init(&server->due);
+  list_init(&server->later);
   wheel_init(&server->wheel, clock, expired);
   wheel_entry_init(&server->drain_timer);
   return 0;
@@ -101,9 +102,19 @@ void server_mark(struct server *server, struct connection *conn) {
   if (list_is_empty(&conn->in_due)) list_append(&server->due, &conn->in_due);
 }
 
+void server_mark_later(struct server *server, struct connection *conn) {
+  if (list_is_empty(&conn->in_due)) list_append(&server->later, &conn->in_due);
+}
+
+bool server_has_more(const struct server *server) {
+  return !list_is_empty(&server->later);
+}
+
 /* What one connection's events cause on others is done in the same turn. */
 void server_turn(struct server *server) {
   struct list *link;
+  server->turn++;
+  list_move_all(&server->due, &server->later);
   while ((link = list_take_first(&server->due))) {
     connection_do_due(LIST_OWNER(link, struct connection, in_due));
   }

@@ -24,7 +24,9 @@ struct server {
   struct clock *clock;
   struct wheel wheel;
   struct list connections;
-  struct list due; /* connections that something is due on */
+  struct list due;   /* connections that something is due on */
+  struct list later; /* the same, in the next turn */
+  uint32_t turn;     /* counts them */
   struct topics topics;
   struct tally tally; /* of addresses, for services that limit them */
   struct pull *pull;  /* what is being read, while it is: websocket.c */
@@ -61,6 +63,9 @@ void server_accept(struct server *server, struct service *service,
 void server_turn(struct server *server);
 /* Something is due on the connection at the end of this turn. */
 void server_mark(struct server *server, struct connection *conn);
+/* The same for the next turn, which server_has_more says should be soon. */
+void server_mark_later(struct server *server, struct connection *conn);
+bool server_has_more(const struct server *server);
 /* Says goodbye (1001) to all, to those that go out last, when nobody is left
  * whom they might serve; calls `drained` when they are gone, or when
  * drain_timeout is over, whoever is left. A second call does not wait: it calls

@@ -34,6 +34,7 @@ local uri = require "ratchet.http.uri"
 ---@field protocols string[] the sub-protocols that the client offers
 ---@field body string
 ---@field responseHeaders table<string, string|string[]> to go out with the 101
+---@field development boolean? true: a refusal explains itself in its body
 ---@field protocol string? in onUpgrade: the sub-protocol that will be agreed on, to be
 ---  replaced by another one of `protocols`, or by ""
 local Request = class()

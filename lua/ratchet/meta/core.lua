@@ -23,6 +23,7 @@ local core = {}
 ---@class ratchet.core.Options
 ---@field host string? --host
 ---@field port integer? --port, 0 to 65535
+---@field development boolean --development: refusals explain themselves in their bodies
 
 ---@class ratchet.core.Handed
 ---@field fd integer
@@ -74,10 +75,18 @@ function core.endpoint(component, options) end
 ---    endpoint [, protocol [, headers]]   101 (RFC 6455 4.2.2), and the connection is
 ---                                        the component's
 ---    status [, body [, headers]]         that answer
+---    status, next, headers, over         that answer, whose body comes piece by piece
 ---    "raw", endpoint                     no answer: the component gets
 ---                                        onOpen(conn, request), then raw bytes
 ---  Headers are a table from name to a string or a list of strings; one with a line
 ---  break in it is refused. An error in it is logged and answered with 500.
+---  next() returns the next piece, a string, and nil at the end; it runs in a coroutine
+---  and may wait. It is called when under 16 KiB of those before still wait to be sent,
+---  and not at all where an answer has no body (RFC 9110 6.4.1). They go out in chunks
+---  (RFC 9112 7.1), or to HTTP/1.0 up to the end of the connection, unless headers have
+---  Content-Length; then they must add up to that. An error ends the connection, so that
+---  the client sees that something is missing. over(), which may be nil, is called once
+---  when no more is wanted, after the last piece or without it; it must not wait.
 ---@field headerTimeout number? seconds for a whole head, 10 when not given; then 408
 ---@field maxHeaderSize integer? bytes of a head, 16 KiB when not given, 256 at least; then
 ---  431, or 414 when the request line alone is larger
