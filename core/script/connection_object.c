@@ -388,6 +388,46 @@ void connection_object_empty(struct script *script, struct connection *conn) {
   conn->app_view = 0;
 }
 
+/* Its address is the key, among the app's fields, of how it closed. */
+static const char close_key;
+
+static int work_keep_close(lua_State *L) {
+  const struct event *event = lua_touserdata(L, 1);
+  connection_object_push(script_of(L), L, event->conn);
+  lua_replace(L, 1);
+  lua_pushlightuserdata(L, (void *)(uintptr_t)&close_key);
+  lua_createtable(L, 2, 0);
+  lua_pushinteger(L, event->code);
+  lua_rawseti(L, -2, 1);
+  lua_pushlstring(L, event->data.at, event->data.length);
+  lua_rawseti(L, -2, 2);
+  set_field(L, lua_touserdata(L, 1));
+  return 0;
+}
+
+void connection_object_keep_close(struct script *script, struct event *event) {
+  if (event->conn->app_view == 0) return;
+  script_protect(script, work_keep_close, event, "close");
+}
+
+int connection_object_push_close(lua_State *L) {
+  struct connection_object *object = check_object(L);
+  lua_settop(L, 1);
+  lua_pushnil(L);
+  if (!object->has_fields) return 1;
+  lua_getfenv(L, 1);
+  lua_pushlightuserdata(L, (void *)(uintptr_t)&close_key);
+  lua_rawget(L, -2);
+  if (!lua_istable(L, 4)) {
+    lua_settop(L, 2);
+    return 1;
+  }
+  lua_pushnil(L);
+  lua_rawgeti(L, 4, 1);
+  lua_rawgeti(L, 4, 2);
+  return 3;
+}
+
 void connection_object_keep_request(struct script *script, lua_State *L,
                                     struct connection *conn, bool always) {
   int request = lua_gettop(L);

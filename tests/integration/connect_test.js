@@ -391,6 +391,22 @@ test('an upstream that dies is noticed', async (t) => {
   }
 });
 
+test('a close that nobody waited for is told by the next receive', async (t) => {
+  const { lua } = await driver(t);
+  const upstream = await rawUpstream(t);
+  const asked = lua(`local ratchet = require "ratchet"
+    local conn = assert(ratchet.connect("${url(upstream)}"))
+    conn:send("hi")
+    while conn.readyState == 1 do ratchet.sleep(0.01) end
+    collectgarbage()
+    return select(2, conn:receive(1))`);
+  const peer = await upstream.next();
+  await peer.accept();
+  await peer.frame();
+  peer.write(frames.frame('close', Buffer.from('\x0f\xa1gone', 'latin1'), { isMasked: false }));
+  assert.deepStrictEqual(await asked, ['closed', 4001, 'gone']);
+});
+
 test('frames right behind the 101 are not lost', async (t) => {
   const { lua } = await driver(t);
   const upstream = await rawUpstream(t);
@@ -418,13 +434,13 @@ test('a slow upstream: what is sent waits, and is bounded', async (t) => {
       sent = sent + 1
       ratchet.sleep(0)
     end
-    return sent, select(2, conn:receive(5))`);
+    return sent, select(3, conn:receive(5))`);
   const peer = await upstream.next();
   await peer.accept();
   peer.socket.pause();
-  const [sent, why] = await asked;
+  const [sent, code, reason] = await asked;
   assert.ok(sent > 2 && sent < 1000, `${sent} were sent`);
-  assert.strictEqual(why, 'closed');
+  assert.deepStrictEqual([code, reason], [1013, 'the peer reads too slowly']);
 });
 
 test('two of ours that send each other much do not wait for each other', async (t) => {
