@@ -61,18 +61,6 @@ void connects_end(struct script *script) {
 
 /* ---- what becomes of it */
 
-static void set_raw_headers(lua_State *L, const struct http_head *head) {
-  lua_createtable(L, (int)head->count * 2, 0);
-  for (size_t i = 0; i < head->count; i++) {
-    const struct http_header *header = &head->headers[i];
-    lua_pushlstring(L, header->name.at, header->name.length);
-    lua_rawseti(L, -2, (int)(2 * i + 1));
-    lua_pushlstring(L, header->value.at, header->value.length);
-    lua_rawseti(L, -2, (int)(2 * i + 2));
-  }
-  lua_setfield(L, -2, "rawHeaders");
-}
-
 void connect_push_answer(struct script *script, lua_State *L,
                          const struct http_answer *answer, struct slice body) {
   luaL_checkstack(L, 6, "answer");
@@ -82,7 +70,8 @@ void connect_push_answer(struct script *script, lua_State *L,
   script_set_text(L, "reason", answer->phrase);
   lua_pushfstring(L, "%d.%d", answer->head.major, answer->head.minor);
   lua_setfield(L, -2, "version");
-  set_raw_headers(L, &answer->head);
+  request_push_headers(L, answer->head.headers, answer->head.count);
+  lua_setfield(L, -2, "rawHeaders");
   script_set_text(L, "body", body);
   if (script->answer_metatable == LUA_NOREF) return;
   script_push_held(script, L, script->answer_metatable);

@@ -52,13 +52,23 @@ static int core_random(lua_State *L) {
   return 1;
 }
 
+/* Looked at anew: a handler may have run for long. */
+static int core_now(lua_State *L) {
+  struct script *script = script_of(L);
+  clock_refresh(script->server->clock);
+  lua_pushnumber(L, (double)clock_now(script->server->clock) / 1000);
+  return 1;
+}
+
 static const luaL_Reg core_functions[] = {
     {"announce", core_announce},
     {"answerMetatable", connect_answer_metatable},
+    {"caller", caller_object_new},
     {"connect", connect_start},
     {"endpoint", script_new_endpoint},
     {"listen", script_listen},
     {"log", core_log},
+    {"now", core_now},
     {"random", core_random},
     {"requestMetatable", core_request_metatable},
     {"checkWait", wait_check},

@@ -10,16 +10,16 @@
 #include "proto/handshake.h"
 #include "proto/http_response.h"
 
-static void set_raw_headers(lua_State *L, const struct http_head *head) {
-  lua_createtable(L, (int)head->count * 2, 0);
-  for (size_t i = 0; i < head->count; i++) {
-    const struct http_header *header = &head->headers[i];
+void request_push_headers(lua_State *L, const struct http_header *headers,
+                          size_t count) {
+  lua_createtable(L, (int)count * 2, 0);
+  for (size_t i = 0; i < count; i++) {
+    const struct http_header *header = &headers[i];
     lua_pushlstring(L, header->name.at, header->name.length);
     lua_rawseti(L, -2, (int)(2 * i + 1));
     lua_pushlstring(L, header->value.at, header->value.length);
     lua_rawseti(L, -2, (int)(2 * i + 2));
   }
-  lua_setfield(L, -2, "rawHeaders");
 }
 
 static void set_peer(lua_State *L, const struct connection *conn) {
@@ -50,7 +50,8 @@ void request_push(struct script *script, lua_State *L, struct connection *conn,
   script_set_text(L, "target", head->target);
   lua_pushfstring(L, "%d.%d", head->major, head->minor);
   lua_setfield(L, -2, "version");
-  set_raw_headers(L, head);
+  request_push_headers(L, head->headers, head->count);
+  lua_setfield(L, -2, "rawHeaders");
   set_peer(L, conn);
   script_set_text(L, "body", connection_body(conn));
   set_upgrade(L, head);

@@ -68,6 +68,7 @@ static int set_up(lua_State *L) {
   connection_object_open(L);
   script_open_endpoint(L);
   topic_object_open(L);
+  caller_object_open(L);
   task_open(L);
   timer_open(L);
   connect_open(L);
@@ -88,6 +89,7 @@ struct script *script_new(struct loop *loop, struct server *server,
   list_init(&script->attempts);
   list_init(&script->ready);
   list_init(&script->strands);
+  list_init(&script->callers);
   list_init(&script->tasks);
   list_init(&script->timers);
   script->L = options->allocate ? lua_newstate(options->allocate, NULL)
@@ -206,6 +208,7 @@ const char *script_library(void) {
 }
 
 void script_free(struct script *script) {
+  script_end_waits(script);
   message_forget(script);
   script_drop_services(script);
   lua_close(script->L);

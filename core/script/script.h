@@ -46,8 +46,8 @@ void script_turn_done(struct script *script);
 void script_end_waits(struct script *script);
 /* "LuaJIT 2.1.0-beta3" */
 const char *script_library(void);
-/* Closes the handles that the app made by luv; their callbacks are called in
- * the next turns. */
+/* Closes the handles that the app made by luv, whose callbacks are called in
+ * the next turns, and what fetch has open. */
 void script_close_handles(struct script *script);
 /* Every connection must be gone, and nothing of luv's be left on the loop. */
 void script_free(struct script *script);

@@ -19,6 +19,10 @@ static int ticket_gc(lua_State *L) {
   return 0;
 }
 
+struct ticket *ticket_check(lua_State *L, int index) {
+  return luaL_checkudata(L, index, ticket_name);
+}
+
 int ticket_new(lua_State *L) {
   struct ticket *ticket = lua_newuserdata(L, sizeof *ticket);
   ticket->waiter = NULL;
@@ -32,7 +36,7 @@ int ticket_new(lua_State *L) {
 
 /* begin(ticket [, seconds]): from here on the caller waits; it yields next. */
 int ticket_begin(lua_State *L) {
-  struct ticket *ticket = luaL_checkudata(L, 1, ticket_name);
+  struct ticket *ticket = ticket_check(L, 1);
   double seconds = lua_isnoneornil(L, 2) ? -1 : wait_check_seconds(L, 2);
   if (ticket->waiter) return luaL_error(L, "this ticket is in use");
   struct waiter *waiter = wait_begin(script_of(L), L);
@@ -46,7 +50,7 @@ int ticket_begin(lua_State *L) {
 /* wake(ticket, ...): the handler goes on at the end of this turn. False when
  * nothing waits for it (any more). */
 int ticket_wake(lua_State *L) {
-  struct ticket *ticket = luaL_checkudata(L, 1, ticket_name);
+  struct ticket *ticket = ticket_check(L, 1);
   struct waiter *waiter = ticket->waiter;
   if (!waiter) {
     lua_pushboolean(L, 0);

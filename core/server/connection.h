@@ -75,8 +75,8 @@ struct connection {
   union {
     struct http_scan scan;  /* HTTP */
     struct http_body *body; /* BODY, DECIDING: has_body */
-    struct asking *asking;  /* ASKING: is_asking */
     struct answer *answer;  /* ANSWERING: has_answer */
+    struct asking *asking;  /* ASKING: is_asking */
     struct reader reader;   /* OPEN, CLOSING */
   } in;
   struct buffer unread; /* came, but not looked at yet; HTTP: the head so far */

@@ -1,6 +1,7 @@
 #include "server.h"
 
 #include "base/mem.h"
+#include "caller.h"
 #include "connection.h"
 #include "internal.h"
 
@@ -15,11 +16,16 @@ static void end_drain(struct server *server) {
   drained(server->owner);
 }
 
-/* An entry is a connection's, or the server's own while it drains. */
+/* An entry is a connection's, a caller's, or the server's own while it drains.
+ */
 static void expired(struct wheel *wheel, struct wheel_entry *entry) {
   struct server *server = LIST_OWNER(wheel, struct server, wheel);
   if (entry == &server->drain_timer) {
     end_drain(server);
+    return;
+  }
+  if (entry->owner == TIMER_OF_CALLER) {
+    caller_timed_out(LIST_OWNER(entry, struct caller, timer));
     return;
   }
   connection_timed_out(LIST_OWNER(entry, struct connection, timer));

@@ -65,6 +65,7 @@ void wheel_init(struct wheel *wheel, struct clock *clock,
 
 void wheel_entry_init(struct wheel_entry *entry) {
   list_init(&entry->link);
+  entry->owner = 0;
 }
 
 void wheel_stop(struct wheel *wheel, struct wheel_entry *entry) {

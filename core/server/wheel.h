@@ -17,7 +17,8 @@ enum { WHEEL_SLOTS = 512, WHEEL_TICK = 100 /* ms */ };
 /* Part of what has the deadline; in the wheel while it runs. */
 struct wheel_entry {
   struct list link;
-  uint64_t due; /* in ticks */
+  uint64_t due : 56;  /* in ticks */
+  uint64_t owner : 8; /* for `expired`: what it is part of; 0 by itself */
 };
 
 /* Borrows the clock. Owns nothing else. */

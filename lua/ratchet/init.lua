@@ -40,6 +40,7 @@ end
 ---@class ratchet
 ---@field App ratchet.App
 ---@field connect fun(address: string, options: ratchet.ConnectOptions?): any ...
+---@field fetch fun(address: string, options: ratchet.FetchOptions?): ratchet.fetch.Answer?, string?
 ---@field topic fun(name: string): ratchet.Topic
 ---@field log fun(level: "debug"|"info"|"warn"|"error", message: string)
 ---@field sleep fun(seconds: number)
@@ -53,6 +54,7 @@ end
 return namespace("ratchet", {
   App = "ratchet.app",
   connect = "ratchet.connect",
+  fetch = "ratchet.fetch",
   topic = "ratchet.topic",
   log = "ratchet.log",
   sleep = "ratchet.wait:sleep",

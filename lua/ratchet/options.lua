@@ -70,6 +70,10 @@ local kinds = {
     'a string of three octal digits, such as "0660"',
     function(v) return type(v) == "string" and v:find("^0?[0-7][0-7][0-7]$") ~= nil end,
   },
+  body = {
+    "a string, or a table to be sent as JSON",
+    function(v) return type(v) == "string" or type(v) == "table" end,
+  },
   descriptor = { "a whole number from 3 to 65535", whole(3, 65535) },
 }
 
@@ -118,7 +122,8 @@ end
 ---@param known table<string, string|string[]> option name to its kind ("string",
 ---  "boolean", "table", "strings", "bytes", "head_bytes", "seconds", "some_seconds",
 ---  "age", "life", "time", "count", "count_or_none", "port", "port_or_none", "path",
----  "mode", "descriptor", "component", "switch_or_table") or to a list of its values
+---  "mode", "descriptor", "body", "component", "switch_or_table") or to a list of its
+---  values
 ---@param where string what was called, for the message
 ---@return table options `given`, or an empty table
 function options.check(given, known, where)

@@ -59,6 +59,7 @@ end
 note("core", names(core))
 note("options", names(core.options))
 note("topic", members(core.topic("x")))
+note("caller", members(core.caller({ path = "/" }, core.ticket(), 1)))
 local C = {}
 function C:onOpen(conn) note("connection", members(conn)) end
 local request_names = {}
@@ -86,6 +87,7 @@ async function namesOf(t, word) {
 const cases = [
   ['core', 'ratchet.core', 'core'],
   ['options', 'ratchet.core.Options', null],
+  ['caller', 'ratchet.Caller', 'Caller'],
   ['connection', 'ratchet.Connection', 'Connection'],
   ['request', 'ratchet.core.Request', null],
 ];

@@ -170,6 +170,25 @@ function core.log(level, message) end
 ---@param url string
 function core.announce(url) end
 
+---Seconds on a clock that never goes back; only differences mean something.
+---@return number
+function core.now() end
+
+---@class ratchet.core.CallTarget
+---@field path string? a unix socket; or
+---@field host string? a name or an IP address without brackets
+---@field port integer?
+---@field secure boolean? over TLS, which is not there yet: EPROTONOSUPPORT
+
+---A connection to an HTTP server, which is begun. The ticket is woken with true, or with
+---nil, message, code ("ECONNREFUSED", "EAI_NONAME", "ETIMEDOUT"). A collected one is
+---closed, so who waits keeps it.
+---@param target ratchet.core.CallTarget
+---@param ticket ratchet.Ticket
+---@param timeout number seconds, the lookup of the name included
+---@return ratchet.Caller
+function core.caller(target, ticket, timeout) end
+
 ---Raises where nothing can wait: outside of a handler, while the app file is loaded, in
 ---a coroutine of the app's own, in what a C function calls, in a task that was
 ---cancelled.
@@ -348,6 +367,43 @@ function Connection:pause() end
 ---Goes on reading.
 ---@return ratchet.Connection self
 function Connection:resume() end
+
+---A connection to an HTTP server: one request, its answer, then maybe the next.
+---@class ratchet.Caller: userdata
+local Caller = {}
+
+---@class ratchet.core.Answer
+---@field status integer
+---@field reason string what stands behind the status; may be ""
+---@field version "1.0"|"1.1"
+---@field rawHeaders string[] name, value, name, value, ... as they were sent; 100 lines,
+---  16 KiB with the status line
+---@field body string whole; "" to HEAD, with 204 and with 304
+
+---Sends a whole request. The ticket is woken with a ratchet.core.Answer, or with nil,
+---message, code, isUntouched: not a byte of an answer had come. The codes are
+---"ECONNRESET" (lost), "ETIMEDOUT", "EPROTO" (malformed), "EMSGSIZE" (the body is over
+---maxBodySize), "ENOMEM". After any failure it is closed. Raises when it is being asked.
+---@param ticket ratchet.Ticket
+---@param request string its bytes
+---@param timeout number seconds, until the answer is whole
+---@param maxBodySize integer bytes
+---@param isHead boolean is its method HEAD? Then the answer has no body
+---@return true? sent
+---@return string? message nothing of it went out, and the ticket is not woken
+---@return string? code
+function Caller:ask(ticket, request, timeout, maxBodySize, isHead) end
+
+---Lets it end by itself when it is not asked for so long.
+---@param seconds number
+function Caller:rest(seconds) end
+
+---Ends it; a ticket that it has is not woken any more.
+function Caller:close() end
+
+---Is it connected? After an answer: may it be asked again?
+---@return boolean
+function Caller:isOpen() end
 
 ---A named set of connections. A connection that closes leaves all its topics, before
 ---onClose.
