@@ -9,6 +9,7 @@
 #include "check.h"
 #include "script/script.h"
 
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -56,6 +57,12 @@ static void on_turn(void *owner) {
   script_turn_done(script);
 }
 
+static void ignore(uv_poll_t *poll, int status, int events) {
+  (void)poll;
+  (void)status;
+  (void)events;
+}
+
 static void write_app(void) {
   strcpy(folder, "/tmp/ratchet-test-XXXXXX");
   CHECK(mkdtemp(folder) != NULL);
@@ -72,12 +79,29 @@ static void remove_app(void) {
   CHECK_EQ(rmdir(folder), 0);
 }
 
+/* libuv aborts when its table of descriptors cannot grow: it has grown. */
+static void grow_table(void) {
+  enum { HIGH = 200 };
+  uv_poll_t poll;
+  int ends[2];
+  CHECK_EQ(pipe(ends), 0);
+  int high = fcntl(ends[0], F_DUPFD, HIGH);
+  CHECK_EQ(uv_poll_init(&loop.uv, &poll, high), 0);
+  CHECK_EQ(uv_poll_start(&poll, UV_READABLE, ignore), 0);
+  uv_close((uv_handle_t *)&poll, NULL);
+  loop_turn(&loop);
+  close(high);
+  close(ends[0]);
+  close(ends[1]);
+}
+
 static void start(void) {
   char *arguments[] = {path, told_path, NULL};
   struct script_options options = {.port = -1};
   pool_drain();
   held = mem_in_use();
   CHECK_EQ(loop_init(&loop), 0);
+  grow_table();
   CHECK_EQ(server_init(&server, &loop.clock), 0);
   script = script_new(&loop, &server, &options);
   loop.on_turn = on_turn;
