@@ -13,6 +13,7 @@
 #include "proto/http_answer.h"
 #include "script.h"
 #include "server/connection.h"
+#include "watchdog.h"
 
 #include <lauxlib.h>
 #include <lua.h>
@@ -40,6 +41,7 @@ struct timer;
 /* Whose code is running. Lives on the C stack while it does. */
 struct run {
   lua_State *co;
+  const char *what;        /* as the watchdog names it: "onMessage" */
   struct connection *conn; /* whose event is handled, or NULL */
   struct task *task;       /* or NULL; with neither: the app file is loaded */
 };
@@ -59,7 +61,7 @@ struct script {
   int describe;      /* call.c: how errors are shown, in the registry */
   int held;          /* the table of what C keeps, in the registry */
   /* Of the prelude, in the registry. */
-  int runners, index_of, guard_luv, of_handlers;
+  int runners, index_of, guard_luv, of_handlers, forget_nesting;
   int close_luv;          /* held: closes the app's luv handles, or LUA_NOREF */
   int push_data;          /* strand.c, in the registry */
   int last_text;          /* in the registry: last_sent.text */
@@ -79,7 +81,11 @@ struct script {
   int answer_metatable;       /* held: of answer tables, or LUA_NOREF */
   int opening_request;        /* held: the request that `open` is told with */
   struct connection *opening; /* whose it is */
+  struct list redis_links, redis_due; /* redis_object.c */
+  struct buffer redis_text;           /* a command being put together */
+  int tell_redis;                     /* redis_object.c, in the registry */
   struct buffer addresses;
+  struct watchdog watchdog;
   size_t idle_count;
   struct coroutine idle[COROUTINES_KEPT];
 };
@@ -94,7 +100,8 @@ bool script_protect(struct script *script, lua_CFunction work, void *argument,
  * results are left on the stack. */
 bool script_protect_prepared(struct script *script, int prepared,
                              void *argument, int results, const char *what);
-/* Runs or continues user code in run->co: a lua_resume status. */
+/* Runs or continues user code in run->co: a lua_resume status. One that the
+ * watchdog stopped has failed, whatever it yielded. */
 int script_resume(struct script *script, const struct run *run, int arguments);
 /* luv's way in: callbacks that were given to it. */
 int script_call_luv(lua_State *L, int arguments, int results, int flags);
@@ -398,6 +405,16 @@ void caller_object_open(lua_State *L);
 int caller_object_new(lua_State *L);
 /* Ends them all, and nobody is told. */
 void caller_object_close_all(struct script *script);
+
+/* ---- redis_object.c: a connection to a Redis server as Lua sees it */
+
+void redis_object_open(lua_State *L);
+/* core.redis and core.redisCommand */
+int redis_object_new(lua_State *L);
+int redis_object_format(lua_State *L);
+/* Sends what handlers have written in this turn. */
+void redis_object_flush(struct script *script);
+void redis_object_close_all(struct script *script);
 
 /* ---- request.c: requests and what is decided on them */
 

@@ -181,7 +181,8 @@ static void go_on(struct waiter *waiter) {
   struct event event = strand->current;
   struct coroutine co = waiter->co;
   strand->is_busy = true;
-  int status = waiter_resume(waiter, (struct run){.conn = event.conn});
+  int status = waiter_resume(
+      waiter, (struct run){.what = event_name(event.kind), .conn = event.conn});
   event_finish(waiter->script, &event, co, status);
   run_queue(strand);
 }

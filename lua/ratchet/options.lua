@@ -173,6 +173,12 @@ options.listener = {
   maxConnectionsPerAddress = "count_or_none",
 }
 
+---What holds for all handlers of the program; the core knows the defaults.
+options.watchdog = {
+  slowHandler = "seconds",
+  handlerBudget = "seconds",
+}
+
 ---The part of `given` whose names are in `known`.
 ---@param given table
 ---@param known table

@@ -133,6 +133,7 @@ function fake_core.install(options)
   end
   function core.requestMetatable(metatable) core.request_metatable = metatable end
   function core.answerMetatable(metatable) core.answer_metatable = metatable end
+  function core.watchdog(limits) core.watchdog_limits = limits end
   function core.topic(name) return { name = name } end
   function core.line(conn) conn.is_line = true end
   function core.random() return 0.5 end

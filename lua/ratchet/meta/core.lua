@@ -248,6 +248,52 @@ function core.line(conn) end
 ---@return boolean woken false when no handler waits for it, or no longer
 function core.wake(ticket, ...) end
 
+---@class ratchet.core.Redis
+---@field host string? a name or an address, "127.0.0.1" when not given
+---@field port integer? 6379 when not given
+---@field path string? in place of both: the path of a unix socket
+---@field maxReplySize number? bytes of one reply, 64 MiB when not given, 1 GiB at most
+---@field ready fun() it is connected: commands are taken from now on
+---@field reply fun(value: any, err: string?) the next reply: a string, a number, nil, or a
+---  list, in which what is missing is false and an error { err = ... }; or an error
+---@field lost fun(reason: string) it could not be connected, or is no more: nothing is told
+---  after it
+
+---One connection to a Redis server; it does not come back by itself. lua/ratchet/redis/line.lua
+---makes more of it. Raises when the table makes no sense.
+---@param link ratchet.core.Redis
+---@return ratchet.RedisLink
+function core.redis(link) end
+
+---The bytes of a command (RESP2), for append.
+---@param ... string|number whole numbers are written without a fraction
+---@return string?
+---@return string|integer? problem which argument is neither; or "out of memory"
+function core.redisCommand(...) end
+
+---@class ratchet.RedisLink: userdata
+local RedisLink = {}
+
+---Queues a command; what is queued in a turn of the loop goes out at its end.
+---@param ... string|number
+---@return true? queued
+---@return string|integer? problem which argument is neither a string nor a number; or why not
+function RedisLink:write(...) end
+
+---Queues the bytes of commands.
+---@param bytes string of redisCommand
+---@return true? queued
+---@return string? problem
+function RedisLink:append(bytes) end
+
+---Stops reading: neither replies nor the loss are told until resume.
+function RedisLink:pause() end
+
+---Goes on reading.
+function RedisLink:resume() end
+
+---Ends it; nothing is told any more.
+function RedisLink:close() end
 ---Something that ratchet.spawn started.
 ---@class ratchet.Task: userdata
 local Task = {}
@@ -265,6 +311,16 @@ local Timer = {}
 ---It is not called any more. One that runs, or waits, is not ended.
 ---@return boolean cancelled false when it had ended already
 function Timer:cancel() end
+---@class ratchet.core.Watchdog
+---@field slowHandler number? seconds for which a handler may hold the loop before it is
+---  named in the log, 0.1 at first; 0: none is
+---@field handlerBudget number? seconds after which it is stopped with an error, 5 at
+---  first; 0: none is
+
+---Sets what holds for all handlers, once the app file has been loaded; what is not
+---given stays as it is. Raises when a number is negative or over a day.
+---@param limits ratchet.core.Watchdog
+function core.watchdog(limits) end
 
 ---A connection. The same connection is always the same value. One that is gone can
 ---be kept and used without harm: its methods do nothing. Any field that is not here
