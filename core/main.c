@@ -339,6 +339,7 @@ static void close_everything(struct program *program) {
     script_end_waits(program->script);
     loop_turn(&program->loop);
   }
+  script_end_waits(program->script); /* tasks need no connection */
   program->loop.on_turn = NULL;
   finish_app(program);
   script_free(program->script);

@@ -3,6 +3,7 @@
  * described for their users in lua/ratchet/meta/core.lua.
  */
 #include "base/log.h"
+#include "base/random.h"
 #include "internal.h"
 
 static int core_log(lua_State *L) {
@@ -63,6 +64,15 @@ static int core_is_stopping(lua_State *L) {
   return 1;
 }
 
+/* 53 bits, as many as a number has. */
+static int core_random(lua_State *L) {
+  uint64_t bits;
+  if (!random_bytes(&bits, sizeof bits))
+    return luaL_error(L, "no random bytes");
+  lua_pushnumber(L, (lua_Number)(bits >> 11) / 9007199254740992.0);
+  return 1;
+}
+
 /* The field in milliseconds, or what holds already. */
 static uint32_t seconds_field(lua_State *L, const char *name,
                               uint32_t otherwise) {
@@ -97,14 +107,17 @@ static int core_now(lua_State *L) {
 
 static const luaL_Reg core_functions[] = {
     {"announce", core_announce},
+    {"answerMetatable", connect_answer_metatable},
     {"caller", caller_object_new},
     {"connections", core_connections},
+    {"connect", connect_start},
     {"endpoint", script_new_endpoint},
     {"digest", reload_digest},
     {"freeze", reload_freeze},
     {"listen", script_listen},
     {"log", core_log},
     {"now", core_now},
+    {"random", core_random},
     {"redis", redis_object_new},
     {"redisCommand", redis_object_format},
     {"requestMetatable", core_request_metatable},

@@ -10,6 +10,7 @@
 
 #include "base/list.h"
 #include "net/listener.h"
+#include "proto/http_answer.h"
 #include "script.h"
 #include "server/connection.h"
 #include "watchdog.h"
@@ -71,6 +72,7 @@ struct script {
   const char *known_utf8; /* a long text that came in, so needs no check */
   struct last_sent last_sent;
   struct list services;       /* script_service.link */
+  struct list attempts;       /* attempt.link, connect.c */
   struct list strands;        /* strand.in_script */
   struct list tasks;          /* task.in_script */
   struct list timers;         /* timer.in_owner, of those without connection */
@@ -81,6 +83,7 @@ struct script {
   uint32_t version;           /* of the app's code, 0 before it is known */
   uint64_t last_listener;     /* the numbers that Lua knows listeners by */
   int request_metatable;      /* held: of request tables, or LUA_NOREF */
+  int answer_metatable;       /* held: of answer tables, or LUA_NOREF */
   int opening_request;        /* held: the request that `open` is told with */
   struct connection *opening; /* whose it is */
   struct list redis_links, redis_due; /* redis_object.c */
@@ -396,6 +399,10 @@ void connection_object_push(struct script *script, lua_State *L,
 /* The connection is gone; scripts may keep the object for ever. */
 void connection_object_empty(struct script *script, struct connection *conn);
 struct connection_object *connection_object_to(lua_State *L, int index);
+/* How it closed, for a receive that comes later: nil, code and reason; only nil
+ * when that is not known. The object is at 1. */
+void connection_object_keep_close(struct script *script, struct event *event);
+int connection_object_push_close(lua_State *L);
 /* Keeps the request at the top as conn.httpRequest, if the app has written to
  * it or in any case. Pops it. May raise. */
 void connection_object_keep_request(struct script *script, lua_State *L,
@@ -447,6 +454,17 @@ void request_failed(struct connection *conn);
 /* Pushes the list name, value, name, value, ... May raise. */
 void request_push_headers(lua_State *L, const struct http_header *headers,
                           size_t count);
+
+/* ---- connect.c */
+
+void connect_open(lua_State *L);
+int connect_start(lua_State *L);
+int connect_answer_metatable(lua_State *L);
+/* Ends every attempt; who waits for it is not told. */
+void connects_end(struct script *script);
+/* Pushes the table that Lua knows as an answer. May raise. */
+void connect_push_answer(struct script *script, lua_State *L,
+                         const struct http_answer *answer, struct slice body);
 
 /* ---- source.c: a body that comes piece by piece */
 

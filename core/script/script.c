@@ -71,6 +71,7 @@ static int set_up(lua_State *L) {
   caller_object_open(L);
   task_open(L);
   timer_open(L);
+  connect_open(L);
   redis_object_open(L);
   return 0;
 }
@@ -92,8 +93,10 @@ struct script *script_new(struct loop *loop, struct server *server,
   script->server = server;
   script->options = *options;
   script->request_metatable = script->opening_request = LUA_NOREF;
+  script->answer_metatable = LUA_NOREF;
   script->close_luv = script->own_handle = LUA_NOREF;
   list_init(&script->services);
+  list_init(&script->attempts);
   list_init(&script->ready);
   list_init(&script->strands);
   list_init(&script->callers);
@@ -213,6 +216,7 @@ void script_turn_done(struct script *script) {
 }
 
 void script_end_waits(struct script *script) {
+  connects_end(script);
   timers_cancel(&script->timers);
   strands_drop(script);
   tasks_drop(script);

@@ -39,6 +39,7 @@ end
 
 ---@class ratchet
 ---@field App ratchet.App
+---@field connect fun(address: string, options: ratchet.ConnectOptions?): any ...
 ---@field fetch fun(address: string, options: ratchet.FetchOptions?): ratchet.fetch.Answer?, string?
 ---@field topic fun(name: string): ratchet.Topic
 ---@field redis { connect: fun(options: table?): ratchet.redis.Client?, string? }
@@ -56,6 +57,7 @@ end
 ---@field version string
 return namespace("ratchet", {
   App = "ratchet.app",
+  connect = "ratchet.connect",
   fetch = "ratchet.fetch",
   topic = "ratchet.topic",
   redis = "ratchet.redis",

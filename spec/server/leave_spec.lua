@@ -6,7 +6,7 @@ describe("leave", function()
 
   before_each(function()
     core = fake_core.install()
-    function core.now() return 1 end
+    function core.random() return 0.5 end
     killed = nil
     package.loaded.luv = {
       os_getpid = function() return 7 end,

@@ -13,12 +13,12 @@ local BEAT = 0.1 -- seconds between two batches
 -- Has it begun? Then there is no way back.
 leave.is_under_way = false
 
--- By chance, without the app's own math.random.
 local function shuffled(list)
-  local core, salt = native.core(), tostring(native.core().now())
-  local keys = {}
-  for i, conn in ipairs(list) do keys[conn] = core.digest(salt .. i) end
-  table.sort(list, function(a, b) return keys[a] < keys[b] end)
+  local random = native.core().random
+  for i = #list, 2, -1 do
+    local j = 1 + math.floor(random() * i)
+    list[i], list[j] = list[j], list[i]
+  end
   return list
 end
 
