@@ -44,6 +44,18 @@ describe("resources", function()
     assert.is_nil(new.object.is_closed)
   end)
 
+  it("tells the live component, also of what is new", function()
+    local app, live_app = {}, {}
+    local new = client("connect b")
+    new.component = app
+    function new.adopt(object, component) object.app = component end
+    local of, journal = { [app] = live_app }, Journal()
+    local finish = resources.move({ old = {}, new = { new }, of = of, journal = journal,
+      same = resources.pair({}, { new }, of) })
+    finish()
+    assert.are.equal(live_app, new.object.app)
+  end)
+
   it("gives a subscription its new function, moves new ones and closes those not wanted", function()
     local old, new = client("redis"), client("redis")
     local olds = { old, subscription(old, "news", "old"), subscription(old, "gone", "old") }

@@ -5,6 +5,7 @@
 const assert = require('assert');
 const fs = require('fs');
 const path = require('path');
+const { WebSocketServer } = require('ws');
 const { launch } = require('./support/browser');
 const { apps } = require('./support/paths');
 const { RawClient } = require('./support/raw');
@@ -796,6 +797,47 @@ end`);
     await client.text('heard');
     return String((await client.nextFrame()).payload) === 'new 1,new 2';
   }, 'each is told once');
+});
+
+// ---- other servers
+
+test('a connection to another server stays, and tells the new code', async (t) => {
+  const heard = [];
+  const peers = [];
+  for (let i = 0; i < 2; i++) {
+    const peer = new WebSocketServer({ port: 0, host: '127.0.0.1' });
+    t.atEnd(() => peer.close());
+    await new Promise((resolve) => peer.once('listening', resolve));
+    peer.on('connection', (socket) => {
+      heard.push(`${i} connected`);
+      socket.on('message', (message) => heard.push(`${i} ${message}`));
+      socket.on('close', () => heard.push(`${i} closed`));
+    });
+    peers.push(peer);
+  }
+  const text = (word, peer) => appText(`local Feed = { n = 0 }
+function Feed:onOpen(conn) self.conn = conn note("open ${word}") end
+function Feed:onMessage(conn, m) self.n = self.n + 1 conn:send("${word} " .. m .. self.n) note("told") end
+local feed = ratchet.connect("ws://127.0.0.1:${peer.address().port}/", { events = Feed, reconnect = true })
+local C = {}
+function C:onMessage(conn, m) conn:send(tostring(feed.conn == Feed.conn)) end`);
+  const edited = await serveEdited(t, { 'app.lua': text('old', peers[0]) }, { descriptors: false });
+  await edited.server.note('open old');
+  for (const socket of peers[0].clients) socket.send('a');
+  await edited.server.noted(['told'], 1);
+  edited.edit({ 'app.lua': text('new', peers[0]) });
+  await edited.reload();
+  for (const socket of peers[0].clients) socket.send('b');
+  await edited.server.noted(['told'], 2);
+  await poll(() => heard.includes('0 new b2'), () => heard.join());
+  assert.deepStrictEqual(heard, ['0 connected', '0 old a1', '0 new b2']);
+  await talk(await edited.open(), [['', 'true']]);
+  edited.edit({ 'app.lua': text('third', peers[1]) });
+  await edited.reload();
+  await edited.server.note('open third');
+  for (const socket of peers[1].clients) socket.send('c');
+  await poll(() => heard.includes('1 third c3') && heard.includes('0 closed'), () => heard.join());
+  await talk(await edited.open(), [['', 'true']]);
 });
 
 // ---- a new process in place of the old one

@@ -86,7 +86,10 @@ local function roots_of(load, callbacks)
   add_all(roots, load.record.servers)
   add_all(roots, load.record.hooks)
   for _, one in ipairs(load.record.timers) do roots[#roots + 1] = one.timer end
-  for _, one in ipairs(load.record.resources) do roots[#roots + 1] = one.object.handler end
+  for _, one in ipairs(load.record.resources) do
+    roots[#roots + 1] = rawget(one.object, "handler")
+    roots[#roots + 1] = one.component
+  end
   for callback in pairs(callbacks) do roots[#roots + 1] = callback end
   return roots
 end
@@ -242,7 +245,8 @@ local function find_twins(new)
     function(fn) return (names.of(fn, new.list)) end)
   for timer, old in pairs(new.same_timers) do twins:pair(old.fn, timer.fn) end
   for one, old in pairs(new.same_resources) do
-    twins:pair(old.object.handler, one.object.handler)
+    twins:pair(rawget(old.object, "handler"), rawget(one.object, "handler"))
+    twins:pair_components(old.component, one.component)
   end
   for _, one in ipairs(new.record.timers) do
     local old = new.same_timers[one]

@@ -1,5 +1,5 @@
 -- resources - what the files open while they are loaded, besides addresses and timers:
--- a client of Redis, its subscriptions.
+-- a client of another server, a client of Redis, its subscriptions.
 --
 -- One of the same kind and settings, counted among its like, is the same: the live one
 -- goes on, with what the new code hangs on it, and the new one is closed. What the new
@@ -13,6 +13,8 @@ local resources = {}
 ---@field close fun(object: table)
 ---@field parent table? the object that it belongs to, and is closed with
 ---@field renew fun(journal: table, live: table, new: table)? brings the new one's functions over
+---@field component any? what is told its events
+---@field adopt fun(object: table, component: any)? has another component be told
 ---@field move fun(parent: table): table? opens it on another parent
 
 local function key_all(list, of)
@@ -96,6 +98,8 @@ function resources.move(given)
         given.new[i] = live
       else
         move(new, given.of)
+        local component = new.component and given.of[new.component]
+        if component then new.adopt(new.object, component) end
       end
     end
     for _, old in ipairs(given.old) do
