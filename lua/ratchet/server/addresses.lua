@@ -43,6 +43,16 @@ local function asked_of(address, wanted)
   return asked
 end
 
+-- Without a place in this file in front of what it raises.
+local function results(is_good, ...)
+  if is_good then return ... end
+  error((...), 0)
+end
+
+local function ask(name, ...)
+  return results(pcall(native.core()[name], ...))
+end
+
 -- One that is open, and that nothing of the new code has yet.
 local function free(key)
   for _, address in ipairs(trial and open or {}) do
@@ -63,12 +73,12 @@ function addresses.open(wanted, serving, asked)
   local key = key_of(asked or wanted)
   local address = free(key)
   if address then
-    native.core().serve(nil, asked_of({ serving = serving }))
+    ask("serve", nil, asked_of({ serving = serving }))
     trial.claims[address] = serving
     return address.bound
   end
   address = { key = key, serving = serving }
-  local bound, message, code = native.core().listen(asked_of(address, wanted))
+  local bound, message, code = ask("listen", asked_of(address, wanted))
   if not bound then return nil, message, code end
   address.id, address.bound, bound.id = bound.id, bound, nil
   open[#open + 1] = address
