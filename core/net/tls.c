@@ -334,8 +334,8 @@ static int judge_peer(struct tls *tls) {
 
 /* The library says nothing to some of what it cannot read. */
 static void answer_nonsense(struct tls *tls, int result) {
-  bool is_told = tls->waiting.length > 0 ||
-                 result == MBEDTLS_ERR_SSL_FATAL_ALERT_MESSAGE;
+  bool is_told =
+      tls->waiting.length > 0 || result == MBEDTLS_ERR_SSL_FATAL_ALERT_MESSAGE;
   if (is_told) return;
   mbedtls_ssl_send_alert_message(&tls->ssl, MBEDTLS_SSL_ALERT_LEVEL_FATAL,
                                  MBEDTLS_SSL_ALERT_MSG_DECODE_ERROR);

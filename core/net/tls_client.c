@@ -1,6 +1,7 @@
 #include "tls_client.h"
 
 #include "base/mem.h"
+#include "tls.h"
 #include "tls_identity.h"
 #include "tls_profile.h"
 
@@ -86,6 +87,15 @@ struct tls_config *tls_client_config(const struct tls_client_options *options,
   if (options->ca || options->is_insecure) return make(options, error);
   if (!usual) usual = make(options, error);
   return usual ? tls_config_hold(usual) : NULL;
+}
+
+void tls_client_drop(struct tls_config *config) {
+  tls_config_drop(config);
+}
+
+struct transport *tls_client_wrap(struct tls_config *config,
+                                  struct transport *below, const char *name) {
+  return tls_wrap(config, below, name);
 }
 
 void tls_client_drain(void) {

@@ -16,12 +16,6 @@ struct tls_identity {
   mbedtls_pk_context key;
 };
 
-/* Files in PEM; the key may be in the certificate's (NULL). Borrowed. */
-struct tls_pair {
-  const char *certificate, *key;
-  const char *passphrase; /* of the key; NULL: it has none */
-};
-
 void tls_identity_init(struct tls_identity *identity);
 void tls_identity_free(struct tls_identity *identity);
 

@@ -5,6 +5,8 @@
 #ifndef RATCHET_NET_TLS_LIBRARY_H
 #define RATCHET_NET_TLS_LIBRARY_H
 
+#include "tls_options.h"
+
 #include <mbedtls/pk.h>
 #include <mbedtls/ssl.h>
 #include <mbedtls/version.h>
@@ -14,8 +16,6 @@
 #if MBEDTLS_VERSION_MAJOR >= 3 && defined(MBEDTLS_SSL_PROTO_TLS1_3)
 #define TLS_HAS_1_3 1
 #endif
-
-enum { TLS_ERROR_MAX = 512 }; /* room for any message of these files */
 
 /* To be called before anything else of the library; any number of times. False
  * when the system has no random bytes or no memory. */

@@ -8,13 +8,6 @@
 
 #include "tls_library.h"
 
-enum tls_profile {
-  TLS_INTERMEDIATE, /* TLS 1.2, and 1.3 where the library has it */
-  TLS_MODERN,       /* TLS 1.3 alone */
-};
-
-enum tls_version { TLS_1_2, TLS_1_3 };
-
 /* Sets what the profile says, and lowest version and order besides. False when
  * that is TLS 1.3 and the library has none. */
 bool tls_profile_set(mbedtls_ssl_config *config, enum tls_profile profile,

@@ -2,6 +2,9 @@
 
 #include "base/log.h"
 #include "base/mem.h"
+#include "tls.h"
+#include "tls_identity.h"
+#include "tls_profile.h"
 
 #include <mbedtls/ssl_ticket.h>
 #include <mbedtls/x509_crt.h>

@@ -11,26 +11,13 @@
 #define RATCHET_NET_TLS_SERVER_H
 
 #include "loop.h"
-#include "tls.h"
-#include "tls_identity.h"
-#include "tls_profile.h"
+#include "tls_options.h"
+#include "transport.h"
 
 struct tls_server;
 
-/* Copied by tls_server_new. The first pair is for clients that ask for no name,
- * or for one that nobody has; several may have the same name, with keys of
- * different kinds. */
-struct tls_server_options {
-  const struct tls_pair *pairs;
-  size_t count; /* 0: made on the spot, for development */
-  enum tls_profile profile;
-  enum tls_version lowest;
-  const char *client_ca; /* file; NULL: clients are not asked who they are */
-  bool requires_client;
-};
-
-/* NULL with a message in `error`, which names the file. Watches the files when
- * there is a loop. */
+/* Copies the options. NULL with a message in `error`, which names the file.
+ * Watches the files when there is a loop. */
 struct tls_server *tls_server_new(struct loop *loop,
                                   const struct tls_server_options *options,
                                   char error[TLS_ERROR_MAX]);

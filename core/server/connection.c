@@ -235,10 +235,30 @@ static void peer_ended(struct connection *conn) {
   connection_end(conn);
 }
 
+/* TLS was not agreed on. Its alert is on its way, and closing at once could
+ * destroy it. */
+static void opening_failed(struct connection *conn) {
+  struct transport *transport = conn->transport;
+  struct refusal refusal = {0, transport->ops->why(transport)};
+  if (refusal.reason && conn->service->refused) {
+    conn->service->refused(conn->service, conn, &refusal);
+  }
+  conn->state = CONNECTION_ENDING;
+  conn->shut_down = true;
+  connection_set_timer(conn, LINGER);
+}
+
+static bool is_opening(const struct connection *conn) {
+  return conn->state == CONNECTION_HTTP && conn->transport &&
+         conn->transport->is_opening;
+}
+
 static void on_ended(void *owner, int error) {
   struct connection *conn = owner;
   connection_hold(conn);
-  if (error)
+  if (error && is_opening(conn))
+    opening_failed(conn);
+  else if (error)
     connection_lose(conn, CLOSE_ABNORMAL);
   else
     peer_ended(conn);
@@ -259,13 +279,31 @@ static void on_closed(void *owner) {
   connection_drop(conn);
 }
 
+/* TLS is agreed on. HTTP waits for bytes, which come now. */
+static void on_opened(void *owner) {
+  struct connection *conn = owner;
+  connection_hold(conn);
+  if (conn->state == CONNECTION_HTTP && conn->service->raw) {
+    connection_begin(conn, conn->service->raw, CONNECTION_RAW);
+  }
+  connection_drop(conn);
+}
+
 static const struct transport_events transport_events = {
     .space = on_space,
     .read = on_read,
     .ended = on_ended,
     .written = on_written,
     .closed = on_closed,
+    .opened = on_opened,
 };
+
+static void take_transport(struct connection *conn,
+                           struct transport *transport) {
+  conn->transport = transport;
+  transport->events = &transport_events;
+  transport->owner = conn;
+}
 
 struct connection *connection_accept(struct server *server,
                                      struct service *service,
@@ -277,7 +315,6 @@ struct connection *connection_accept(struct server *server,
   }
   conn->server = server;
   conn->service = service;
-  conn->transport = transport;
   conn->id = ++server->last_id;
   conn->state = CONNECTION_HTTP;
   conn->peer = transport->ops->peer(transport);
@@ -287,14 +324,28 @@ struct connection *connection_accept(struct server *server,
   list_init(&conn->in_server);
   list_append(&server->connections, &conn->in_server);
   server->count++;
-  transport->events = &transport_events;
-  transport->owner = conn;
+  take_transport(conn, transport);
   return conn;
+}
+
+/* Whatever has come behind a PROXY header is fed to it: see pull. */
+static bool secure(struct connection *conn) {
+  struct transport *transport =
+      conn->service->secure(conn->service, conn->transport);
+  if (!transport) {
+    connection_lose(conn, CLOSE_ABNORMAL);
+    return false;
+  }
+  take_transport(conn, transport);
+  conn->is_secure = true;
+  conn->reading = false;
+  return true;
 }
 
 void connection_serve(struct connection *conn) {
   conn->state = CONNECTION_HTTP;
-  if (conn->service->raw)
+  if (conn->service->secure && !secure(conn)) return;
+  if (conn->service->raw && !conn->is_secure)
     connection_begin(conn, conn->service->raw, CONNECTION_RAW);
   else
     connection_update_reading(conn);
@@ -302,7 +353,7 @@ void connection_serve(struct connection *conn) {
 
 void connection_start(struct connection *conn) {
   struct service *service = conn->service;
-  if (service->has_proxy_header || !service->raw) {
+  if (service->has_proxy_header || service->secure || !service->raw) {
     connection_set_timer(conn, service->header_timeout);
   }
   if (!service->has_proxy_header) {
@@ -311,6 +362,13 @@ void connection_start(struct connection *conn) {
   }
   conn->state = CONNECTION_PROXY;
   connection_update_reading(conn);
+}
+
+bool connection_describe(const struct connection *conn,
+                         struct transport_secrecy *secrecy) {
+  if (!conn->is_secure || !conn->transport) return false;
+  conn->transport->ops->describe(conn->transport, secrecy);
+  return true;
 }
 
 /* ---- what an app asks for */
@@ -355,7 +413,10 @@ static void pull(struct connection *conn) {
   conn->pull_due = false;
   struct buffer bytes = conn->unread;
   conn->unread = (struct buffer){0};
-  receive(conn, bytes.bytes, bytes.length);
+  if (is_opening(conn))
+    conn->transport->ops->feed(conn->transport, bytes.bytes, bytes.length);
+  else
+    receive(conn, bytes.bytes, bytes.length);
   buffer_free(&bytes);
   connection_update_reading(conn);
 }
@@ -399,13 +460,27 @@ void connection_do_due(struct connection *conn) {
   connection_drop(conn);
 }
 
+static void opening_timed_out(struct connection *conn) {
+  static const struct refusal slow = {
+      0, "closed: the TLS handshake took too long"};
+  if (conn->service->refused) {
+    conn->service->refused(conn->service, conn, &slow);
+  }
+  connection_lose(conn, CLOSE_ABNORMAL);
+}
+
 void connection_timed_out(struct connection *conn) {
   connection_hold(conn);
   switch (conn->state) {
   case CONNECTION_PROXY: proxy_timed_out(conn); break;
   case CONNECTION_HTTP:
   case CONNECTION_BODY:
-  case CONNECTION_DECIDING: http_timed_out(conn); break;
+  case CONNECTION_DECIDING:
+    if (is_opening(conn))
+      opening_timed_out(conn);
+    else
+      http_timed_out(conn);
+    break;
   case CONNECTION_OPEN: websocket_silent(conn); break;
   default: connection_lose(conn, CLOSE_ABNORMAL); break;
   }

@@ -10,7 +10,8 @@
  *                                                                      |
  *   transport closed, nobody holds it: freed  <----------------- CLOSED
  *
- * Where a proxy has to say first whom it speaks for, all begins in PROXY. A
+ * Where a proxy has to say first whom it speaks for, all begins in PROXY. TLS
+ * is agreed on in HTTP, by the transport; a raw service begins when it is. A
  * request with a body is in BODY before DECIDING; one whose answer keeps the
  * connection goes back to HTTP. CLOSING: our close frame is queued, the peer's
  * is awaited. ENDING: nothing more is delivered; what is queued goes out, then
@@ -109,6 +110,7 @@ struct connection {
   bool is_raw : 1;          /* no WebSocket: bytes as they come */
   bool is_counted : 1;      /* in the server's tally */
   bool is_refused : 1;      /* there are too many */
+  bool is_secure : 1;       /* its transport is TLS */
   struct address peer;      /* of the socket */
 };
 
@@ -184,8 +186,11 @@ connection_client(const struct connection *conn) {
   return conn->client ? &conn->client->address : &conn->peer;
 }
 static inline bool connection_is_secure(const struct connection *conn) {
-  return conn->client && conn->client->is_secure;
+  return conn->is_secure || (conn->client && conn->client->is_secure);
 }
+/* What is known of its TLS; false when it has none, or is closed. */
+bool connection_describe(const struct connection *conn,
+                         struct transport_secrecy *secrecy);
 /* The sub-protocol that was agreed on, or "". */
 static inline const char *connection_protocol(const struct connection *conn) {
   return conn->has_protocol ? conn->head + conn->head_length : "";

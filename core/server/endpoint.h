@@ -17,6 +17,7 @@
 struct connection;
 struct endpoint;
 struct service;
+struct transport;
 
 enum overflow {
   OVERFLOW_CLOSE, /* close the slow connection with 1013 */
@@ -79,6 +80,9 @@ struct service {
    * head is valid during the call. */
   void (*request)(struct service *service, struct connection *conn,
                   const struct http_head *head);
+  /* A TLS transport round the one that was accepted, or NULL without memory.
+   * NULL: the service is not over TLS. */
+  struct transport *(*secure)(struct service *service, struct transport *below);
   /* A refusal was answered before anybody was asked, or the connection closed
    * without a word (status 0): for the log. */
   void (*refused)(struct service *service, struct connection *conn,

@@ -40,10 +40,10 @@ int server_init(struct server *server, struct clock *clock) {
   return 0;
 }
 
-/* Raw TCP has no words for it. */
+/* Raw TCP has no words for it, and TLS would have to be agreed on first. */
 static void refuse(struct server *server, struct service *service,
                    struct transport *transport, const struct refusal *refusal) {
-  if (service->raw) {
+  if (service->raw || service->secure) {
     transport->ops->close(transport);
     return;
   }

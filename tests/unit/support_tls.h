@@ -9,7 +9,9 @@
 
 #include "base/buffer.h"
 #include "net/memory.h"
+#include "net/tls.h"
 #include "net/tls_client.h"
+#include "net/tls_identity.h"
 #include "net/tls_server.h"
 
 /* What one end's owner hears. */
