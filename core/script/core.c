@@ -69,6 +69,8 @@ static void push_options(lua_State *L, const struct script_options *options) {
     lua_pushinteger(L, options->port);
     lua_setfield(L, -2, "port");
   }
+  lua_pushboolean(L, options->dev_tls);
+  lua_setfield(L, -2, "devTls");
 }
 
 int script_open_core(lua_State *L) {

@@ -9,7 +9,9 @@
 #define RATCHET_SCRIPT_INTERNAL_H
 
 #include "base/list.h"
+#include "base/log_rate.h"
 #include "net/listener.h"
+#include "net/tls_server.h"
 #include "script.h"
 #include "server/connection.h"
 
@@ -51,6 +53,7 @@ struct script {
   const char *known_utf8; /* a long text that came in, so needs no check */
   struct last_sent last_sent;
   struct list services;       /* script_service.link */
+  struct log_rate refusals;   /* of connections, before any request */
   struct list strands;        /* strand.in_script */
   struct list ready;          /* strand.in_ready: waits that are over */
   lua_State *running;         /* the coroutine that runs user code, or NULL */
@@ -264,6 +267,14 @@ void request_push(struct script *script, lua_State *L, struct connection *conn,
 void request_decided(struct script *script, lua_State *co, int first,
                      struct connection *conn, int request);
 void request_failed(struct connection *conn);
+
+/* ---- secure.c */
+
+/* The TLS that the field `tls` of the table at 1 asks for; NULL when it asks
+ * for none, or, with a message in `error`, when it cannot be had. Raises at
+ * what makes no sense. */
+struct tls_server *secure_read(lua_State *L, struct script *script,
+                               char error[TLS_ERROR_MAX]);
 
 /* ---- listen.c */
 

@@ -63,6 +63,10 @@ local kinds = {
     'a string of three octal digits, such as "0660"',
     function(v) return type(v) == "string" and v:find("^0?[0-7][0-7][0-7]$") ~= nil end,
   },
+  tls = {
+    'a table, such as { cert = "cert.pem", key = "key.pem" }, or false for none',
+    function(v) return v == false or type(v) == "table" end,
+  },
   descriptor = { "a whole number from 3 to 65535", whole(3, 65535) },
 }
 
@@ -157,6 +161,7 @@ options.listener = {
   proxyProtocol = "boolean",
   maxConnections = "count",
   maxConnectionsPerAddress = "count_or_none",
+  tls = "tls",
 }
 
 ---The part of `given` whose names are in `known`.

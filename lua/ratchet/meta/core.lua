@@ -23,6 +23,7 @@ local core = {}
 ---@class ratchet.core.Options
 ---@field host string? --host
 ---@field port integer? --port, 0 to 65535
+---@field devTls boolean --dev-tls
 
 ---@class ratchet.core.Handed
 ---@field fd integer
@@ -91,12 +92,32 @@ function core.endpoint(component, options) end
 ---  trusted proxies and listeners with proxyProtocol are not limited; 0, which it is when
 ---  not given, for no limit; then 429
 
+---@field tls ratchet.core.ListenerTls|false|nil the connections speak TLS
+
+---@class ratchet.core.ListenerTls: ratchet.core.KeyPair
+---@field profile "intermediate"|"modern"|nil after Mozilla's tables: TLS 1.2 and, where
+---  the mbedTLS has it, 1.3, which is the default; or 1.3 alone
+---@field minVersion "1.2"|"1.3"|nil
+---@field sni ratchet.core.KeyPair[]? more certificates: a client that asks for a name
+---  (RFC 6066 3) gets the one that has it, or the first
+---@field clientCa string? a file of certificates: clients are asked for one that these
+---  signed (RFC 8446 4.3.2); any other ends the handshake
+---@field requireClientCert boolean? and who has none ends it too
+---@field selfSigned boolean? in place of all these: a certificate for localhost, made
+---  anew at each start
+
+---@class ratchet.core.KeyPair
+---@field cert string a file in PEM: the certificate, and behind it the chain to its issuer
+---@field key string? a file in PEM, EC or RSA; the certificate's own when not given
+---@field passphrase string? of the key
+
 ---Listens. Raises when the table makes no sense.
 ---@param listener ratchet.core.Listener
 ---@return { address: string?, port: integer?, path: string? }? bound the port is the real
 ---  one; a unix socket has only a path
 ---@return string? message such as "address already in use"
----@return string? code such as "EADDRINUSE"
+---@return string? code such as "EADDRINUSE", or "TLS" when that cannot be had; the message
+---  then names the file
 function core.listen(listener) end
 
 ---Sets the metatable of the request tables that are made from now on. Raises when
@@ -154,7 +175,8 @@ function core.wake(ticket, ...) end
 ---@field extensions string the extensions that were agreed on (RFC 6455 9), "" for none
 ---@field readyState integer 1 open, 2 closing, 3 closed
 ---@field bufferedAmount integer bytes that are queued and not yet taken by the system
----@field secure boolean does the client speak TLS? A trusted proxy says so
+---@field secure boolean does the client speak TLS, to this server or, as a trusted proxy
+---  says, to that?
 ---@field [string] any
 local Connection = {}
 
@@ -237,6 +259,13 @@ function Topic:count() end
 ---@return integer count how many it was queued for
 function Topic:broadcast(message, options) end
 
+---@class ratchet.core.Tls
+---@field version string "TLSv1.2" or "TLSv1.3"
+---@field cipher string IANA's name, such as "TLS_AES_128_GCM_SHA256"
+---@field serverName string? what the client asked for (RFC 6066 3)
+---@field client string? the subject of its certificate, such as "CN=ada, O=Example"; nil
+---  when it showed none
+
 ---What C puts in the table of a request; lua/ratchet/http/request.lua adds the rest.
 ---@class ratchet.core.Request
 ---@field method string in capitals (RFC 9110 9)
@@ -247,7 +276,9 @@ function Topic:broadcast(message, options) end
 ---@field remoteAddress string the client's, what a trusted proxy says it is
 ---@field remotePort integer 0 when a proxy does not tell it
 ---@field peerAddress string the socket's, which may be a proxy's; "" on a unix socket
----@field secure boolean did the client speak TLS? A trusted proxy says so
+---@field secure boolean did the client speak TLS, to this server or, as a trusted proxy
+---  says, to that?
+---@field tls ratchet.core.Tls? when it did so to this server
 ---@field upgradeStatus integer? 400, 405 or 426 when it is no good handshake
 ---  (RFC 6455 4.2.1); nil when it is
 ---@field upgradeReason string? what is wrong with it, one sentence
