@@ -10,6 +10,7 @@ const WebSocket = require('ws');
 const { test } = require('./support/runner');
 const { describePicture, launch } = require('./support/browser');
 const { apps } = require('./support/paths');
+const { python } = require('./support/python');
 const { deadline, slow } = require('./support/wait');
 
 // Echoes; closes when it is asked to.
@@ -147,20 +148,6 @@ function program(name, args, options = {}) {
     });
   });
   return deadline(ended, 20000 * slow, name).finally(() => child.kill('SIGKILL'));
-}
-
-let pythonFound = null;
-
-// The python that has websockets.
-async function python() {
-  for (const name of ['/usr/bin/python3', 'python3']) {
-    if (pythonFound) break;
-    const probe = await program(name, ['-c', 'import websockets'], { any: true })
-      .catch(() => ({ status: 1 }));
-    if (probe.status === 0) pythonFound = name;
-  }
-  if (pythonFound) return pythonFound;
-  throw new Error('Python\'s websockets is missing: apt-get install python3-websockets');
 }
 
 async function playPython(scenario, server) {

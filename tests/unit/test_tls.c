@@ -413,9 +413,9 @@ static bool exchange(struct pair *pair) {
   return pair->wire.server.got.length > 0;
 }
 
-/* A handshake takes ten thousand callocs, for numbers mostly: one fails, each of
- * the first hundred and fewer of the later ones. It ends well or the connection
- * does; nothing false is delivered. */
+/* A handshake takes ten thousand callocs, for numbers mostly: one fails, each
+ * of the first hundred and fewer of the later ones. It ends well or the
+ * connection does; nothing false is delivered. */
 TEST(tls_survives_each_missing_allocation_of_the_library) {
   struct pair pair = {.server = make_server(), .client = make_client()};
   bool is_done = false;

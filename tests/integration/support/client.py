@@ -3,6 +3,7 @@ prints what it saw as one line of JSON."""
 
 import asyncio
 import json
+import ssl
 import sys
 
 import websockets
@@ -58,7 +59,8 @@ async def closed(ws):
 
 async def main():
     scenario, url = sys.argv[1:3]
-    async with websockets.connect(url, max_size=1 << 22) as ws:
+    context = ssl.create_default_context(cafile=sys.argv[3]) if len(sys.argv) > 3 else None
+    async with websockets.connect(url, max_size=1 << 22, ssl=context) as ws:
         result = await globals()[scenario](ws)
     print(json.dumps({"result": result, "protocol": ws.subprotocol}))
 
