@@ -287,7 +287,6 @@ describe("App:run", function()
   end)
 
   it("announces https and wss, and leaves 443 out", function()
-    local core = fake_core.install()
     local app = App{ port = 443, tls = { cert = "x.pem" } }
     app:route("/ws", { onMessage = function() end }, { "*" })
     app:get("/", function() end)
