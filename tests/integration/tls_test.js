@@ -120,10 +120,10 @@ async function echoes(t, server, options = {}) {
 // ---- versions and ciphers
 
 const SUITES = {
-  ECDSA: ['ECDHE-ECDSA-AES128-GCM-SHA256', 'ECDHE-ECDSA-AES256-GCM-SHA384',
-    'ECDHE-ECDSA-CHACHA20-POLY1305'],
-  RSA: ['ECDHE-RSA-AES128-GCM-SHA256', 'ECDHE-RSA-AES256-GCM-SHA384',
-    'ECDHE-RSA-CHACHA20-POLY1305'],
+  ECDSA: ['ECDHE-ECDSA-CHACHA20-POLY1305', 'ECDHE-ECDSA-AES128-GCM-SHA256',
+    'ECDHE-ECDSA-AES256-GCM-SHA384'],
+  RSA: ['ECDHE-RSA-CHACHA20-POLY1305', 'ECDHE-RSA-AES128-GCM-SHA256',
+    'ECDHE-RSA-AES256-GCM-SHA384'],
 };
 const REFUSED = ['ECDHE-ECDSA-AES128-SHA256', 'ECDHE-RSA-AES128-SHA', 'AES128-GCM-SHA256',
   'DHE-RSA-AES128-GCM-SHA256', 'AES128-SHA', 'ECDHE-ECDSA-AES128-CCM'];
@@ -142,7 +142,7 @@ test('each cipher of TLS 1.2 on offer, and no other', { ms: 60000 }, async (t) =
   }
 });
 
-test('the server chooses: AES-128 first', async (t) => {
+test('the server chooses: the cheapest first', async (t) => {
   const server = await t.server(app(pair('local')), EXPECTED);
   const found = await agreed(server, ['-tls1_2', '-cipher', [...SUITES.ECDSA].reverse().join(':')]);
   assert.strictEqual(found.cipher, SUITES.ECDSA[0]);
@@ -204,7 +204,7 @@ test('curl, node ws and Python websockets, with the chain verified', async (t) =
   assert.match(server.stdout, /https:\/\/localhost:\d+\/seen\n/);
   assert.match(server.stdout, /wss:\/\/localhost:\d+\/\n/);
   const page = await curl('--cacert', pathOf('authority.pem'), `https://localhost:${server.port}/seen`);
-  assert.match(page, /^true\|TLSv1\.[23]\|TLS_\w+_GCM_SHA\d+\|localhost\|nil$/);
+  assert.match(page, /^true\|TLSv1\.[23]\|TLS_\w+_SHA\d+\|localhost\|nil$/);
   const socket = await echoes(t, server);
   await server.note('open', true);
   const large = 'm'.repeat(1 << 20);
@@ -284,7 +284,7 @@ test('a session is taken up again by its ticket', async (t) => {
     const first = await sClient(server, [...args, '-sess_out', session], request);
     assert.match(first.output, /^New, /m);
     const second = await sClient(server, [...args, '-sess_in', session], request);
-    assert.match(second.output, /^Reused, TLSv1\.\d, Cipher is \S*AES\S*128/m);
+    assert.match(second.output, /^Reused, TLSv1\.\d, Cipher is \S+$/m);
     server.kill('SIGHUP'); // new keys
     await server.logged(/loaded anew/);
     const third = await sClient(server, [...args, '-sess_in', session], request);
