@@ -184,11 +184,20 @@ make_generation(const struct tls_server_options *options, char *error) {
   return NULL;
 }
 
-static void warn_of_date(const struct generation *generation,
-                         const struct tls_server_options *options) {
+static void warn_of_rights(const char *key) {
+  struct stat file;
+  if (stat(key, &file) == 0 && (file.st_mode & S_IROTH))
+    log_printf(LOG_WARN, "%s: everybody on this machine may read the key", key);
+}
+
+/* What works, and should not stay as it is. */
+static void warn(const struct generation *generation,
+                 const struct tls_server_options *options) {
   for (size_t i = 0; i < options->count; i++) {
     const mbedtls_x509_crt *chain = &generation->identities[i].chain;
-    const char *path = options->pairs[i].certificate;
+    const struct tls_pair *pair = &options->pairs[i];
+    const char *path = pair->certificate;
+    warn_of_rights(pair->key ? pair->key : path);
     if (mbedtls_x509_time_is_past(&chain->valid_to))
       log_printf(LOG_WARN, "%s: the certificate has expired", path);
     if (mbedtls_x509_time_is_future(&chain->valid_from))
@@ -253,7 +262,7 @@ bool tls_server_reload(struct tls_server *server) {
   server->current = generation;
   log_printf(LOG_INFO, "%s is loaded anew, for new connections",
              name_of(server));
-  warn_of_date(generation, &server->options);
+  warn(generation, &server->options);
   return true;
 }
 
@@ -350,7 +359,7 @@ struct tls_server *tls_server_new(struct loop *loop,
     tls_server_free(server);
     return NULL;
   }
-  warn_of_date(server->current, &server->options);
+  warn(server->current, &server->options);
   return server;
 }
 

@@ -14,6 +14,7 @@ const { test } = require('./support/runner');
 const { binary } = require('./support/paths');
 const { python } = require('./support/python');
 const { pathOf } = require('./support/certificates');
+const frames = require('./support/frames');
 const { handshakeBytes } = require('./support/raw');
 const { deadline, poll, sleep, slow } = require('./support/wait');
 
@@ -139,6 +140,23 @@ test('each cipher of TLS 1.2 on offer, and no other', { ms: 60000 }, async (t) =
   for (const suite of REFUSED) {
     const found = await agreed(server, ['-tls1_2', '-cipher', `${suite}:@SECLEVEL=0`]);
     assert.strictEqual(found, null, `${suite} was agreed on`);
+  }
+});
+
+test('none of all other ciphers that openssl has', { ms: 60000 }, async (t) => {
+  const server = await t.server(app(pair('local', `sni = { ${pair('local-rsa')} }`)), EXPECTED);
+  const all = execFileSync('openssl', ['ciphers', 'ALL:COMPLEMENTOFALL:@SECLEVEL=0'],
+    { encoding: 'utf8' }).trim().split(':');
+  const wanted = [...SUITES.ECDSA, ...SUITES.RSA];
+  const others = all.filter((name) => !wanted.includes(name) && !name.startsWith('TLS_'));
+  assert.ok(others.length > 50);
+  const refuse = async (suite) => {
+    const found = await agreed(server, ['-no_tls1_3', '-cipher', `${suite}:@SECLEVEL=0`,
+      '-servername', 'localhost']);
+    assert.strictEqual(found, null, `${suite} was agreed on`);
+  };
+  for (let i = 0; i < others.length; i += 8) {
+    await Promise.all(others.slice(i, i + 8).map(refuse));
   }
 });
 
@@ -387,6 +405,56 @@ test('SIGHUP: new handshakes get the new certificate, nobody is dropped', async 
   await server.logged(/error .*mine\.pem: there is no certificate.*; the certificates of before stay/);
   assert.match(await shown(server, 'localhost'), /^renewed /);
   assert.strictEqual(await before.echo('still here'), 'still here');
+});
+
+test('certificates are swapped under handshakes: none of them fails', async (t) => {
+  t.write('mine.pem', '');
+  put(t, 'local');
+  const server = await t.server(
+    app(`{ cert = "${t.temporary('mine.pem')}", key = "${t.temporary('mine.key')}" }`));
+  let isOver = false;
+  let count = 0;
+  const dial = async () => {
+    while (!isOver) {
+      assert.match(await shown(server, 'localhost'), /^(local|renewed) /);
+      count++;
+    }
+  };
+  const dialing = [dial(), dial(), dial()];
+  for (let i = 1; i <= 10; i++) {
+    const name = i % 2 ? 'renewed' : 'local';
+    const before = count;
+    put(t, name);
+    server.kill('SIGHUP');
+    await poll(() => (server.stderr.match(/loaded anew/g) || []).length >= i, 'no reload');
+    assert.match(await shown(server, 'localhost'), new RegExp(`^${name} `));
+    await poll(() => count > before + 5, () => `${count} handshakes`);
+  }
+  isOver = true;
+  await Promise.all(dialing);
+});
+
+test('a key that everybody may read is a warning', async (t) => {
+  t.write('mine.pem', '');
+  put(t, 'local');
+  fs.chmodSync(t.temporary('mine.key'), 0o644);
+  const server = await t.server(
+    app(`{ cert = "${t.temporary('mine.pem')}", key = "${t.temporary('mine.key')}" }`));
+  await server.logged(/warn .*mine\.key: everybody on this machine may read the key/);
+});
+
+test('frames and records need not agree', async (t) => {
+  const server = await t.server(app(pair('local')));
+  const client = await t.raw(server, TRUST());
+  await client.send(handshakeBytes('/'));
+  await client.answer();
+  const one = frames.text('one');
+  const long = frames.text('x'.repeat(300));
+  await client.send(one, one, long.subarray(0, 1));
+  await client.expectText('one');
+  await client.expectText('one');
+  for (const at of [1, 2, 3, 5, 9]) await client.send(long.subarray(at, { 1: 2, 2: 3, 3: 5, 5: 9 }[at]));
+  await client.expectText('x'.repeat(300));
 });
 
 test('files that change are loaded by themselves', async (t) => {

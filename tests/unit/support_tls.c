@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 /* ---- files */
@@ -38,6 +39,7 @@ const char *tls_test_path(const char *name) {
 }
 
 void tls_test_write(const char *name, const char *text) {
+  umask(077); /* there are keys among them */
   FILE *file = fopen(tls_test_path(name), "w");
   if (!CHECK(file != NULL)) return;
   fputs(text, file);
@@ -167,6 +169,12 @@ bool tls_wire_open(struct tls_wire *wire, struct tls_server *server,
          is_good;
 }
 
+bool tls_end_open(struct tls_end *end, struct tls_config *client) {
+  *end = (struct tls_end){.memory = memory_transport_new()};
+  return begin(
+      end, tls_wrap(client, memory_transport_face(end->memory), "localhost"));
+}
+
 /* False when there was nothing to move. */
 static bool move(struct tls_wire *wire, struct tls_end *from,
                  struct tls_end *to) {
@@ -206,7 +214,7 @@ void tls_wire_run(struct tls_wire *wire) {
   }
 }
 
-static void close_end(struct tls_end *end) {
+void tls_end_close(struct tls_end *end) {
   buffer_free(&end->got);
   if (!end->transport) return;
   end->transport->ops->close(end->transport);
@@ -215,8 +223,8 @@ static void close_end(struct tls_end *end) {
 }
 
 void tls_wire_close(struct tls_wire *wire) {
-  close_end(&wire->server);
-  close_end(&wire->client);
+  tls_end_close(&wire->server);
+  tls_end_close(&wire->client);
 }
 
 void tls_end_send(struct tls_end *end, const void *bytes, size_t length) {

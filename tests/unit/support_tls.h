@@ -46,6 +46,9 @@ bool tls_wire_open(struct tls_wire *wire, struct tls_server *server,
 /* Moves bytes until nothing is left to be moved. */
 void tls_wire_run(struct tls_wire *wire);
 void tls_wire_close(struct tls_wire *wire);
+/* A client's end alone, of "localhost". */
+bool tls_end_open(struct tls_end *end, struct tls_config *client);
+void tls_end_close(struct tls_end *end);
 /* try_write, and write for what is left. */
 void tls_end_send(struct tls_end *end, const void *bytes, size_t length);
 

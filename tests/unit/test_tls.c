@@ -254,6 +254,34 @@ TEST(tls_fails_a_handshake_with_reason_and_alert) {
   close_pair(&pair);
 }
 
+TEST(tls_refuses_a_hello_of_16_mib) {
+  static const uint8_t hello[] = {22, 3, 1, 0x40, 0, 1, 0xff, 0xff, 0xff, 3, 3};
+  struct pair pair;
+  uint8_t rest[2048] = {0};
+  open_pair(&pair);
+  struct tls_end *server = &pair.wire.server;
+  memory_send(server->memory, hello, sizeof hello);
+  for (int i = 0; i < 64 && !server->ended; i++) {
+    memory_send(server->memory, rest, sizeof rest);
+    memory_run(server->memory);
+  }
+  CHECK(server->ended);
+  close_pair(&pair);
+}
+
+TEST(tls_takes_a_hundred_thousand_records_of_a_byte) {
+  struct pair pair;
+  open_pair(&pair);
+  tls_wire_run(&pair.wire);
+  for (int i = 0; i < 100000; i++) {
+    tls_end_send(&pair.wire.client, "x", 1);
+    if (i % 1000 == 0) tls_wire_run(&pair.wire);
+  }
+  tls_wire_run(&pair.wire);
+  CHECK_EQ(pair.wire.server.got.length, 100000);
+  close_pair(&pair);
+}
+
 TEST(tls_client_refuses_another_name) {
   struct pair pair = {.server = make_server(), .client = make_client()};
   CHECK(tls_wire_open(&pair.wire, pair.server, pair.client, "other.example"));

@@ -28,7 +28,7 @@ const KEYS = {
 };
 
 function makeAuthority(name) {
-  openssl('req', '-x509', ...KEYS.ec, '-nodes', '-days', '30', '-subj', `/CN=${name}`,
+  openssl('req', '-x509', ...KEYS.ec, '-nodes', '-days', '300', '-subj', `/CN=${name}`,
     '-addext', 'keyUsage=critical,keyCertSign',
     '-keyout', file(`${name}.key`), '-out', file(`${name}.pem`));
 }
@@ -42,7 +42,7 @@ function makeSigned(name, by, options) {
   if (names) lines.push(`subjectAltName=${names}`);
   fs.writeFileSync(file(`${name}.ext`), `${lines.join('\n')}\n`);
   openssl('x509', '-req', '-in', file(`${name}.csr`), '-CA', file(`${by}.pem`),
-    '-CAkey', file(`${by}.key`), '-CAcreateserial', '-days', '20',
+    '-CAkey', file(`${by}.key`), '-CAcreateserial', '-days', '200',
     '-extfile', file(`${name}.ext`), '-out', file(`${name}.pem`));
 }
 
