@@ -186,7 +186,7 @@ make_generation(const struct tls_server_options *options, char *error) {
 
 static void warn_of_rights(const char *key) {
   struct stat file;
-  if (stat(key, &file) == 0 && (file.st_mode & S_IROTH))
+  if (key && stat(key, &file) == 0 && (file.st_mode & S_IROTH))
     log_printf(LOG_WARN, "%s: everybody on this machine may read the key", key);
 }
 
@@ -296,9 +296,12 @@ static bool watch(struct tls_server *server, struct loop *loop) {
 
 static const char *copy(const char *text, bool *is_good) {
   if (!text) return NULL;
-  char *made = mem_alloc(strlen(text) + 1);
-  if (made) strcpy(made, text);
-  if (!made) *is_good = false;
+  size_t size = strlen(text) + 1;
+  char *made = mem_alloc(size);
+  if (made)
+    memcpy(made, text, size);
+  else
+    *is_good = false;
   return made;
 }
 
