@@ -78,8 +78,8 @@ const struct tls_server_options *tls_test_server(void) {
   static const struct tls_server_options options = {.pairs = &pair, .count = 1};
   static char certificate[64], key[64];
   make_files();
-  strcpy(certificate, tls_test_path("cert.pem"));
-  strcpy(key, tls_test_path("key.pem"));
+  snprintf(certificate, sizeof certificate, "%s", tls_test_path("cert.pem"));
+  snprintf(key, sizeof key, "%s", tls_test_path("key.pem"));
   pair = (struct tls_pair){certificate, key, NULL};
   return &options;
 }
@@ -88,7 +88,7 @@ const struct tls_client_options *tls_test_client(void) {
   static struct tls_client_options options;
   static char ca[64];
   make_files();
-  strcpy(ca, tls_test_path("cert.pem"));
+  snprintf(ca, sizeof ca, "%s", tls_test_path("cert.pem"));
   options.ca = ca;
   return &options;
 }

@@ -101,24 +101,24 @@ TEST(tls_carries_large_messages_through_a_narrow_window) {
 }
 
 TEST(tls_gathers_pieces_into_full_records) {
-  enum { PIECES = 40, EACH = 1000 };
+  enum { PIECES = 40, EACH = 1000, LENGTH = PIECES * EACH };
   struct slice pieces[PIECES];
   struct pair pair;
-  uint8_t *bytes = pattern(PIECES * EACH);
+  uint8_t *bytes = pattern(LENGTH);
   open_pair(&pair);
   tls_wire_run(&pair.wire);
   struct tls_end *server = &pair.wire.server;
   for (int i = 0; i < PIECES; i++) {
-    pieces[i] = (struct slice){(char *)bytes + i * EACH, EACH};
+    pieces[i] = (struct slice){(char *)bytes + (size_t)i * EACH, EACH};
   }
   CHECK_EQ(server->transport->ops->try_write(server->transport, pieces, PIECES),
-           PIECES * EACH);
+           LENGTH);
   /* 40,000 bytes are three records of 16,384 at most; each costs under 40. */
   size_t sent = memory_received(server->memory)->length;
-  CHECK(sent > PIECES * EACH && sent < PIECES * EACH + 3 * 40);
+  CHECK(sent > LENGTH && sent < LENGTH + 3 * 40);
   tls_wire_run(&pair.wire);
   CHECK_BYTES(pair.wire.client.got.bytes, pair.wire.client.got.length, bytes,
-              PIECES * EACH);
+              LENGTH);
   free(bytes);
   close_pair(&pair);
 }
@@ -424,8 +424,8 @@ TEST(tls_serves_a_new_certificate_after_a_reload) {
 static long asked, refused_at;
 
 #if HAS_CALLOC
-void *__libc_calloc(size_t count, size_t size);
-void *calloc(size_t count, size_t size) {
+void *__libc_calloc(size_t count, size_t size); /* NOLINT: it is glibc's */
+void *calloc(size_t count, size_t size) {       /* NOLINT */
   if (refused_at > 0 && ++asked == refused_at) return NULL;
   return __libc_calloc(count, size);
 }
