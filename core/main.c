@@ -42,10 +42,9 @@ static const char usage[] =
     "\n"
     "  --host NAME        the address to listen on, over the app's own\n"
     "  --port N           the port to listen on, over the app's own; 0: any\n"
-    "  --dev-tls          TLS on each listener, with a certificate for "
-    "localhost "
-    "that\n"
-    "                     is made on the spot: for development\n"
+    "  --dev-tls          TLS on each listener, with a certificate for\n"
+    "                     localhost that is made on the spot: for development\n"
+    "  --development      what is refused, and why, is told to the client too\n"
     "  --log-level LEVEL  debug, info (default), warn, error, off\n"
     "  --log-format FORM  text (default) or json, a line an event, on stderr\n"
     "  --version          the version, and those of the libraries\n"
@@ -91,14 +90,16 @@ enum {
   OPTION_HOST = 256,
   OPTION_PORT,
   OPTION_DEV_TLS,
+  OPTION_DEVELOPMENT,
   OPTION_LEVEL,
-  OPTION_FORMAT
+  OPTION_FORMAT,
 };
 
 static const struct option long_options[] = {
     {"host", required_argument, NULL, OPTION_HOST},
     {"port", required_argument, NULL, OPTION_PORT},
     {"dev-tls", no_argument, NULL, OPTION_DEV_TLS},
+    {"development", no_argument, NULL, OPTION_DEVELOPMENT},
     {"log-level", required_argument, NULL, OPTION_LEVEL},
     {"log-format", required_argument, NULL, OPTION_FORMAT},
     {"version", no_argument, NULL, 'v'},
@@ -116,6 +117,7 @@ static int read_option(struct program *program, int option, const char *value) {
     if (read_port(value, &program->options.port)) return -1;
     return complain("--port takes a number from 0 to 65535, not ", value);
   case OPTION_DEV_TLS: program->options.dev_tls = true; return -1;
+  case OPTION_DEVELOPMENT: program->options.development = true; return -1;
   case OPTION_LEVEL:
     if (!log_level_named(value, &level)) {
       return complain("--log-level takes debug, info, warn, error or off, not ",

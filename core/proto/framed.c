@@ -1,5 +1,6 @@
 #include "framed.h"
 
+#include "base/random.h"
 #include "close_code.h"
 
 #include <string.h>
@@ -42,4 +43,32 @@ struct payload *framed_close(int code, const char *reason, size_t length) {
   body[1] = (uint8_t)code;
   if (length > 0) memcpy(body + 2, reason, length);
   return framed_copy(OP_CLOSE, body, length + 2);
+}
+
+enum { MASK_BIT = 0x80, KEY_SIZE = 4 };
+
+/* Of an unmasked frame. */
+static size_t header_size(uint8_t second) {
+  return second == 127 ? 10 : second == 126 ? 4 : 2;
+}
+
+struct payload *framed_masked(const struct payload *frame) {
+  size_t size = header_size(frame->head[1]);
+  size_t inner =
+      frame->head_length - size; /* of its bytes, behind the header */
+  struct payload *payload = payload_new(payload_length(frame) + KEY_SIZE);
+  if (!payload) return NULL;
+  uint8_t *key = payload->head + size, *bytes = key + KEY_SIZE;
+  if (!random_bytes(key, KEY_SIZE)) {
+    payload_drop(payload);
+    return NULL;
+  }
+  memcpy(payload->head, frame->head, size);
+  payload->head[1] |= MASK_BIT;
+  memcpy(bytes, frame->head + size, inner);
+  if (frame->body_length > 0) {
+    memcpy(bytes + inner, frame->body, frame->body_length);
+  }
+  frame_mask(bytes, inner + frame->body_length, key, 0);
+  return payload;
 }

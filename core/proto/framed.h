@@ -21,4 +21,9 @@ struct payload *framed_borrow(enum opcode opcode, const void *bytes,
  * over 123 bytes is cut between characters. */
 struct payload *framed_close(int code, const char *reason, size_t length);
 
+/* A copy of an unmasked frame, masked with a key of its own that nobody can
+ * foresee (RFC 6455 5.3), for a client to send. NULL when there is no memory.
+ */
+struct payload *framed_masked(const struct payload *frame);
+
 #endif

@@ -183,7 +183,7 @@ static bool check_size(struct reader *reader, uint8_t first, uint64_t length) {
   if (first & CONTROL_BIT) return true;
   if (length <= reader->max_length - reader->length) return true;
   return violate(reader, CLOSE_TOO_BIG,
-                 "The message is larger than this server accepts.");
+                 "The message is larger than is accepted here.");
 }
 
 /* Takes the header that begins at `bytes`. Returns its size; or 0 when more is

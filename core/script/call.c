@@ -27,12 +27,11 @@ bool script_protect_prepared(struct script *script, int prepared,
   return false;
 }
 
-int script_resume(struct script *script, lua_State *co, int arguments) {
-  lua_State *before = script->running;
-  script->running = co;
-  script->wait_ticket = NULL;
-  int status = lua_resume(co, arguments);
-  script->running = before;
+int script_resume(struct script *script, const struct run *run, int arguments) {
+  const struct run *before = script->run;
+  script->run = run;
+  int status = lua_resume(run->co, arguments);
+  script->run = before;
   return status;
 }
 
@@ -63,6 +62,14 @@ int script_call_luv(lua_State *L, int arguments, int results, int flags) {
   script_log_error(L, "luv callback");
   lua_settop(L, function - 1);
   return -status;
+}
+
+void script_call_logged(lua_State *L, const char *where) {
+  int function = lua_gettop(L);
+  lua_rawgeti(L, LUA_REGISTRYINDEX, script_of(L)->add_traceback);
+  lua_insert(L, function);
+  if (lua_pcall(L, 0, 0, function) != 0) script_log_error(L, where);
+  lua_settop(L, function - 1);
 }
 
 /* The message is at the top of `co`. */

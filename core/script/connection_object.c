@@ -303,11 +303,16 @@ static const luaL_Reg metamethods[] = {
     {NULL, NULL},
 };
 
+static void push_methods(lua_State *L) {
+  lua_newtable(L);
+  script_register(L, methods);
+  script_add_fields(L, script_of(L)->line_methods);
+}
+
 /* Methods by name for the prelude's __index; the same and the properties, as
  * numbers, for what it does not find. */
 static void push_members(lua_State *L) {
-  lua_newtable(L);
-  script_register(L, methods);
+  push_methods(L);
   for (int i = 0; i < PROPERTIES; i++) {
     lua_pushinteger(L, i);
     lua_setfield(L, -2, properties[i].name);
@@ -316,8 +321,7 @@ static void push_members(lua_State *L) {
 
 static void set_index(lua_State *L, int metatable) {
   lua_rawgeti(L, LUA_REGISTRYINDEX, script_of(L)->index_of);
-  lua_newtable(L);
-  script_register(L, methods);
+  push_methods(L);
   push_members(L);
   lua_pushcclosure(L, get_field, 1);
   lua_call(L, 2, 1);

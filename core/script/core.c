@@ -42,15 +42,29 @@ static int core_request_metatable(lua_State *L) {
   return 0;
 }
 
+/* Looked at anew: a handler may have run for long. */
+static int core_now(lua_State *L) {
+  struct script *script = script_of(L);
+  clock_refresh(script->server->clock);
+  lua_pushnumber(L, (double)clock_now(script->server->clock) / 1000);
+  return 1;
+}
+
 static const luaL_Reg core_functions[] = {
     {"announce", core_announce},
+    {"caller", caller_object_new},
     {"endpoint", script_new_endpoint},
     {"listen", script_listen},
     {"log", core_log},
+    {"now", core_now},
+    {"redis", redis_object_new},
+    {"redisCommand", redis_object_format},
     {"requestMetatable", core_request_metatable},
+    {"checkWait", wait_check},
+    {"line", receive_begin_line},
+    {"spawn", task_spawn},
     {"ticket", ticket_new},
     {"topic", topic_object_get},
-    {"wait", ticket_wait},
     {"wake", ticket_wake},
     {NULL, NULL},
 };
@@ -62,6 +76,18 @@ void script_register(lua_State *L, const luaL_Reg *functions) {
   }
 }
 
+void script_add_fields(lua_State *L, int registered) {
+  int target = lua_gettop(L);
+  lua_rawgeti(L, LUA_REGISTRYINDEX, registered);
+  lua_pushnil(L);
+  while (lua_next(L, target + 1)) {
+    lua_pushvalue(L, -2);
+    lua_insert(L, -2);
+    lua_rawset(L, target);
+  }
+  lua_settop(L, target);
+}
+
 static void push_options(lua_State *L, const struct script_options *options) {
   lua_newtable(L);
   if (options->host) script_set_text(L, "host", slice_of(options->host));
@@ -71,11 +97,14 @@ static void push_options(lua_State *L, const struct script_options *options) {
   }
   lua_pushboolean(L, options->dev_tls);
   lua_setfield(L, -2, "devTls");
+  lua_pushboolean(L, options->development);
+  lua_setfield(L, -2, "development");
 }
 
 int script_open_core(lua_State *L) {
   lua_newtable(L);
   script_register(L, core_functions);
+  script_add_fields(L, script_of(L)->waiting);
   script_set_text(L, "version", SLICE(RATCHET_VERSION));
   push_options(L, &script_of(L)->options);
   lua_setfield(L, -2, "options");

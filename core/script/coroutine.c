@@ -23,7 +23,7 @@ static int new_coroutine(lua_State *L) {
   lua_pop(L, 1);
   co->held = script_hold(script, L);
   lua_rawgeti(L, LUA_REGISTRYINDEX, script->runners);
-  for (int kind = 0; kind < EVENT_KINDS; kind++) {
+  for (int kind = 0; kind < EVENT_TIMER; kind++) {
     lua_rawgeti(L, 2, kind + 1);
   }
   lua_rawgeti(L, LUA_REGISTRYINDEX, script->held);
@@ -80,11 +80,16 @@ static void push_held_value(lua_State *co, int held) {
 
 int coroutine_push_event(struct script *script, lua_State *co,
                          struct event *event) {
+  if (event->kind == EVENT_TIMER) return timer_push(event->timer, co);
   lua_pushvalue(co, SLOT_RUNNER + (int)event->kind);
   if (event->kind == EVENT_REQUEST) {
     push_held_value(co, event->function);
     push_held_value(co, event->value);
     return 2;
+  }
+  if (event->kind == EVENT_PIECE) {
+    push_held_value(co, event->function);
+    return 1;
   }
   push_held_value(co, endpoint_of(event)->component);
   push_held_value(co, event->conn->app_view);
@@ -125,7 +130,8 @@ static int load_prelude(lua_State *L) {
     return lua_error(L);
   }
   lua_pushcfunction(L, next_message);
-  lua_call(L, 1, 4);
+  lua_pushcfunction(L, receive_begin_run);
+  lua_call(L, 2, 4);
   return 4;
 }
 

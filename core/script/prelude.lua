@@ -7,7 +7,7 @@
 -- connection is found (connection_object.c), and what luv is wrapped in
 -- (modules.c).
 
-local next_message = ...
+local next_message, begin_run = ...
 
 -- Handlers are looked up when they are called, so that new code takes effect
 -- with the next event.
@@ -15,6 +15,11 @@ local runners = {
   function(component, conn, request)
     local handler = component.onOpen
     if handler then handler(component, conn, request) end
+    local run = component.run
+    if run then
+      begin_run(conn)
+      run(component, conn)
+    end
   end,
   -- Goes on with the messages that came in the same piece, as long as they may
   -- be delivered: entering a coroutine costs more than handling a small message.
@@ -50,6 +55,9 @@ local runners = {
   end,
   function(handle, request)
     return handle(request)
+  end,
+  function(next_piece)
+    return (next_piece())
   end,
 }
 

@@ -63,10 +63,15 @@ static int set_up(lua_State *L) {
   /* LuaJIT does not survive running out of memory while it compiles. */
   luaJIT_setmode(L, 0, LUAJIT_MODE_ENGINE | LUAJIT_MODE_OFF);
   coroutine_set_up(script, L);
+  waiting_set_up(script, L);
   script_open_modules(script, L);
   connection_object_open(L);
   script_open_endpoint(L);
   topic_object_open(L);
+  caller_object_open(L);
+  task_open(L);
+  timer_open(L);
+  redis_object_open(L);
   return 0;
 }
 
@@ -82,6 +87,11 @@ struct script *script_new(struct loop *loop, struct server *server,
   list_init(&script->services);
   list_init(&script->ready);
   list_init(&script->strands);
+  list_init(&script->callers);
+  list_init(&script->tasks);
+  list_init(&script->timers);
+  list_init(&script->redis_links);
+  list_init(&script->redis_due);
   script->L = options->allocate ? lua_newstate(options->allocate, NULL)
                                 : luaL_newstate();
   if (!script->L) {
@@ -140,10 +150,11 @@ static int log_load_error(lua_State *L) {
 }
 
 static bool run_file(struct script *script, struct load *load) {
-  int status = script_resume(script, load->co, load->count - 1);
+  struct run run = {.co = load->co};
+  int status = script_resume(script, &run, load->count - 1);
   if (status == 0) return true;
   if (status == LUA_YIELD) {
-    log_printf(LOG_ERROR, "%s: an app file cannot wait while it is loaded",
+    log_printf(LOG_ERROR, "%s: an app file cannot yield while it is loaded",
                load->arguments[0]);
     return false;
   }
@@ -174,18 +185,22 @@ void script_stop_listening(struct script *script) {
 }
 
 void script_turn(struct script *script) {
-  strand_run_ready(script);
+  waiters_run(script);
   if (script->last_sent.length > SCRIPT_KEPT_TEXT || script->known_utf8) {
     message_forget(script);
   }
 }
 
 void script_turn_done(struct script *script) {
-  loop_stay_awake(script->loop, !list_is_empty(&script->ready));
+  redis_object_flush(script);
+  loop_stay_awake(script->loop, !list_is_empty(&script->ready) ||
+                                    server_has_more(script->server));
 }
 
 void script_end_waits(struct script *script) {
-  strand_drop_all(script);
+  timers_cancel(&script->timers);
+  strands_drop(script);
+  tasks_drop(script);
 }
 
 const char *script_library(void) {
@@ -193,10 +208,12 @@ const char *script_library(void) {
 }
 
 void script_free(struct script *script) {
+  script_end_waits(script);
   message_forget(script);
   script_drop_services(script);
   lua_close(script->L);
   script_free_services(script);
   buffer_free(&script->addresses);
+  buffer_free(&script->redis_text);
   mem_free(script);
 }

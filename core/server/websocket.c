@@ -14,7 +14,9 @@ static uint64_t jittered(const struct connection *conn, uint64_t delay) {
 void websocket_begin(struct connection *conn) {
   const struct limits *limits = &conn->endpoint->limits;
   conn->has_reader = true;
-  reader_init(&conn->in.reader, READER_SERVER, limits->max_message_size);
+  reader_init(&conn->in.reader,
+              conn->is_outgoing ? READER_CLIENT : READER_SERVER,
+              limits->max_message_size);
   connection_set_timer(conn, jittered(conn, limits->keep_alive));
 }
 

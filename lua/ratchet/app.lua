@@ -25,7 +25,7 @@ local tls = require "ratchet.server.tls"
 ---@field routes ratchet.http.Router
 local App = class()
 
-local app_options = options.join(options.limits, options.listener)
+local app_options = options.join(options.limits, options.listener, { development = "boolean" })
 local table_options = options.join(app_options,
   { host = "string", port = "port_or_none", address = "string" })
 local route_options = options.join(options.limits, { allowMissingOrigin = "boolean" })
@@ -55,8 +55,9 @@ end
 ---  only what app:listen says
 ---@param address string? where to listen: "127.0.0.1" (this machine only) when not
 ---  given, "0.0.0.0" for everyone
----@param given table? limits for all routes (options.limits), and what holds for the
----  listener (options.listener)
+---@param given table? limits for all routes (options.limits), what holds for the
+---  listener (options.listener), and development = true: refusals explain themselves
+---  in their bodies, as with --development
 ---@return ratchet.App
 function App.new(http_host, port, address, given)
   if type(http_host) == "table" then http_host, port, address, given = from_table(http_host) end
@@ -242,6 +243,7 @@ end
 ---@param request ratchet.http.Request
 ---@return any ...
 function App:handle(request)
+  if self.options.development then rawset(request, "development", true) end
   return self.routes:handle(request)
 end
 
@@ -295,7 +297,7 @@ function App:run()
   require "ratchet.http.request" -- gives the core the request's metatable
   if #self.wanted == 0 then raise("app:run: there is no port, and no app:listen{...}") end
   local serving = options.select(self.options, options.listener)
-  serving.handle = function(request) return self.routes:handle(request) end
+  serving.handle = function(request) return self:handle(request) end
   self.listeners = listen.open(self.wanted, serving)
   local bound = listen.first_port(self.listeners)
   if bound then self.address, self.port = bound.address, bound.port end
