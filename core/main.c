@@ -11,6 +11,7 @@
 #include "base/pool.h"
 #include "net/signals.h"
 #include "net/tls.h"
+#include "net/tls_client.h"
 #include "proto/libraries.h"
 #include "script/script.h"
 #include "server/server.h"
@@ -261,6 +262,7 @@ static void close_everything(struct program *program) {
   finish_app(program);
   script_free(program->script);
   server_free(&program->server);
+  tls_client_drain();
   tls_drain();
   tls_library_stop();
   pool_drain();

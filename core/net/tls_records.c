@@ -31,13 +31,21 @@ static struct {
 
 enum { COUNTER = 8 }; /* the number of the record, before its header */
 
+/* In TLS 1.3 the library keeps what it shook hands with, unused. */
+static bool has_shaken_hands(const mbedtls_ssl_context *ssl) {
+  if (ssl->state != MBEDTLS_SSL_HANDSHAKE_OVER) return false;
+#ifdef TLS_HAS_1_3
+  if (ssl->tls_version == MBEDTLS_SSL_VERSION_TLS1_3) return true;
+#endif
+  return !ssl->handshake;
+}
+
 /* Between two records, with the handshake behind it and nothing half sent? */
 static bool is_between(const mbedtls_ssl_context *ssl) {
-  return ssl->state == MBEDTLS_SSL_HANDSHAKE_OVER && !ssl->handshake &&
-         ssl->in_left == 0 && !ssl->in_offt && ssl->in_hslen == 0 &&
-         ssl->in_msglen == 0 && !ssl->keep_current_message &&
-         ssl->in_hdr == ssl->in_buf + COUNTER && ssl->out_left == 0 &&
-         ssl->out_hdr == ssl->out_buf + COUNTER &&
+  return has_shaken_hands(ssl) && ssl->in_left == 0 && !ssl->in_offt &&
+         ssl->in_hslen == 0 && ssl->in_msglen == 0 &&
+         !ssl->keep_current_message && ssl->in_hdr == ssl->in_buf + COUNTER &&
+         ssl->out_left == 0 && ssl->out_hdr == ssl->out_buf + COUNTER &&
          ssl->in_msg - ssl->in_buf < UINT8_MAX &&
          ssl->out_msg - ssl->out_buf < UINT8_MAX;
 }

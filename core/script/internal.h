@@ -10,6 +10,7 @@
 
 #include "base/list.h"
 #include "base/log_rate.h"
+#include "net/dial.h"
 #include "net/listener.h"
 #include "net/tls_server.h"
 #include "script.h"
@@ -438,6 +439,10 @@ void source_returned(lua_State *co, int index, struct connection *conn);
  * what makes no sense. */
 struct tls_server *secure_read(lua_State *L, struct script *script,
                                char error[TLS_ERROR_MAX]);
+
+/* Sets what `secure`, `ca`, `serverName` and `insecure` of the table at that
+ * index say; the strings stay alive in it. Raises. */
+void secure_read_target(lua_State *L, int index, struct dial_target *target);
 
 /* ---- listen.c */
 

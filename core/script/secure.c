@@ -1,6 +1,6 @@
 /*
- * secure - a listener's TLS: the table `tls` of core.listen, and the reload of
- * all certificates.
+ * secure - what Lua says of TLS: a listener's table `tls`, and the fields of a
+ * target that is connected to.
  */
 #include "base/mem.h"
 #include "internal.h"
@@ -57,6 +57,15 @@ static void read_pairs(lua_State *L, struct tls_server_options *options) {
   lua_pop(L, 1);
   options->pairs = pairs;
   options->count = more + 1;
+}
+
+void secure_read_target(lua_State *L, int index, struct dial_target *target) {
+  lua_pushvalue(L, index);
+  target->is_secure = flag_of(L, "secure");
+  target->tls.ca = text_of(L, "ca");
+  target->tls.is_insecure = flag_of(L, "insecure");
+  target->server_name = text_of(L, "serverName");
+  lua_pop(L, 1);
 }
 
 struct tls_server *secure_read(lua_State *L, struct script *script,

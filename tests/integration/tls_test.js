@@ -4,6 +4,7 @@
 
 const assert = require('assert');
 const fs = require('fs');
+const https = require('https');
 const net = require('net');
 const path = require('path');
 const tls = require('tls');
@@ -617,6 +618,84 @@ test('--dev-tls: a certificate for localhost on each listener', async (t) => {
   const server = await t.server(app('{ cert = "/production.pem" }'), { args: ['--dev-tls'] });
   assert.match(await shown(server, 'localhost'), /localhost.*IP Address:127\.0\.0\.1/);
   assert.match((await seen(server, { rejectUnauthorized: false })).body, /^true\|/);
+});
+
+// ---- as a client
+
+// GET /?<address> fetches it; the options are the app's.
+const asker = (options) => `
+local app = ratchet.App("", 8080)
+app:get("/", function(request)
+  local address = request.target:match("%?(.*)")
+  local answer, err, code = ratchet.fetch(address, { ${options} })
+  return answer and answer.body or code .. " " .. err
+end)
+app:run()
+`;
+
+// An https server of Node.js with that certificate.
+async function upstream(t, name) {
+  const server = https.createServer({ ...shows(name) },
+    (request, response) => response.end(`hello from ${name}`));
+  await new Promise((resolve) => { server.listen(0, '127.0.0.1', resolve); });
+  t.atEnd(() => { server.close(); server.closeAllConnections(); });
+  server.on('tlsClientError', () => {});
+  return server.address().port;
+}
+
+async function asked(t, options, port, host = 'localhost', env = {}) {
+  const server = await t.server(asker(options), { env });
+  return curl(`${server.url('http')}?https://${host}:${port}/`);
+}
+
+test('fetch: the chain and the name are verified', async (t) => {
+  const port = await upstream(t, 'local');
+  const ca = `ca = "${pathOf('authority.pem')}"`;
+  assert.strictEqual(await asked(t, ca, port), 'hello from local');
+  assert.strictEqual(await asked(t, ca, port, '127.0.0.1'), 'hello from local');
+  assert.strictEqual(await asked(t, '', port, 'localhost',
+    { SSL_CERT_FILE: pathOf('authority.pem') }), 'hello from local');
+  assert.match(await asked(t, '', port), /^ECONNABORTED .*the server's certificate is not accepted: /);
+  assert.match(await asked(t, `ca = "${pathOf('stranger.pem')}"`, port),
+    /^ECONNABORTED .*not accepted: .*not correctly signed/);
+  assert.match(await asked(t, 'ca = "/nowhere.pem"', port), /^EINVAL .*\/nowhere\.pem: No such file/);
+  assert.strictEqual(await asked(t, 'insecure = true', port), 'hello from local');
+  assert.match(await asked(t, `${ca}, serverName = "other.example.net"`, port),
+    /^ECONNABORTED .*not accepted: .*name/i);
+});
+
+test('fetch: another name, a client\'s certificate, a handshake that hangs', async (t) => {
+  const ca = `ca = "${pathOf('authority.pem')}"`;
+  const other = await upstream(t, 'other');
+  assert.match(await asked(t, ca, other), /^ECONNABORTED .*not accepted: .*name/i);
+  assert.strictEqual(await asked(t, `${ca}, serverName = "other.example.net"`, other),
+    'hello from other');
+  assert.match(await asked(t, `${ca}, serverName = "ada"`, await upstream(t, 'ada')),
+    /^ECONNABORTED .*(not accepted|sent alert 43, unsupported_certificate)/);
+  const silent = net.createServer(() => {});
+  await new Promise((resolve) => { silent.listen(0, '127.0.0.1', resolve); });
+  t.atEnd(() => silent.close());
+  assert.match(await asked(t, `${ca}, timeout = 0.3`, silent.address().port), /^ETIMEDOUT /);
+});
+
+test('fetch: our own server, kept and large', async (t) => {
+  const server = await t.server(`
+local app = ratchet.App{ host = "", tls = ${pair('local')} }
+app:get("/large", function() return ("x"):rep(3000000) end)
+app:get("/", function(request) return request.tls.serverName end)
+app:run()
+`);
+  const client = await t.server(`
+local app = ratchet.App("", 8080)
+local options = { ca = "${pathOf('authority.pem')}", maxBodySize = 4000000 }
+app:get("/", function()
+  local base, bodies = "https://localhost:${server.port}/", {}
+  for i = 1, 20 do bodies[i] = assert(ratchet.fetch(base, options)).body end
+  return table.concat(bodies, " ") .. " " .. #assert(ratchet.fetch(base .. "large", options)).body
+end)
+app:run()
+`);
+  assert.strictEqual(await curl(client.url('http')), `${'localhost '.repeat(20)}3000000`);
 });
 
 test('goodbye: close_notify comes before FIN', async (t) => {

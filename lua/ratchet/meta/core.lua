@@ -159,10 +159,14 @@ function core.now() end
 ---@field path string? a unix socket; or
 ---@field host string? a name or an IP address without brackets
 ---@field port integer?
----@field secure boolean? over TLS, which is not there yet: EPROTONOSUPPORT
+---@field secure boolean? over TLS, with
+---@field ca string? a file of certificates in PEM to trust, in place of the system's
+---@field serverName string? whose certificate it must be; the host's when not given
+---@field insecure boolean? true: nothing is verified
 
 ---A connection to an HTTP server, which is begun. The ticket is woken with true, or with
----nil, message, code ("ECONNREFUSED", "EAI_NONAME", "ETIMEDOUT"). A collected one is
+---nil, message, code ("ECONNREFUSED", "EAI_NONAME", "ETIMEDOUT",
+---"ECONNABORTED" for TLS). A collected one is
 ---closed, so who waits keeps it.
 ---@param target ratchet.core.CallTarget
 ---@param ticket ratchet.Ticket
