@@ -698,6 +698,41 @@ app:run()
   assert.strictEqual(await curl(client.url('http')), `${'localhost '.repeat(20)}3000000`);
 });
 
+test('connect: wss to node ws and to ourselves, verified; events that come back', async (t) => {
+  const https_ = https.createServer(shows('local'));
+  const upstream_ = new WebSocket.Server({ server: https_ });
+  upstream_.on('connection', (socket) => {
+    socket.on('message', (data) => socket.send(`${data} from ws`));
+  });
+  await new Promise((resolve) => { https_.listen(0, '127.0.0.1', resolve); });
+  t.atEnd(() => { upstream_.close(); https_.close(); https_.closeAllConnections(); });
+  const ours = await t.server(app(pair('local')), EXPECTED);
+  const client = await t.server(`
+local ca = { ca = "${pathOf('authority.pem')}" }
+local app = ratchet.App("", 8080)
+app:get("/", function(request)
+  local port = request.query.port
+  local conn, err = ratchet.connect("wss://localhost:" .. port .. "/", request.query.blind and {} or ca)
+  if not conn then return err end
+  local long = ("x"):rep(200000)
+  conn:send(long)
+  local answer = conn:receive(5)
+  conn:send("hello")
+  local last = conn:receive(5)
+  local secure = conn.secure
+  conn:close()
+  return tostring(secure) .. " " .. #answer .. " " .. last
+end)
+app:run()
+`);
+  const url = client.url('http');
+  assert.strictEqual(await curl(`${url}?port=${https_.address().port}`), 'true 200008 hello from ws');
+  assert.strictEqual(await curl(`${url}?port=${ours.port}`), 'true 200000 hello');
+  assert.match(await curl(`${url}?blind=1&port=${ours.port}`),
+    /^cannot connect to wss:.*: the server's certificate is not accepted: /);
+  await ours.note('close', 1000);
+});
+
 test('goodbye: close_notify comes before FIN', async (t) => {
   const server = await t.server(app(pair('local')));
   const { output } = await sClient(server, ['-ign_eof', '-msg'],
