@@ -12,7 +12,8 @@ const { promisify } = require('util');
 const { spawn, execFile, execFileSync } = require('child_process');
 const WebSocket = require('ws');
 const { test } = require('./support/runner');
-const { binary } = require('./support/paths');
+const { apps, binary } = require('./support/paths');
+const { launch } = require('./support/browser');
 const { python } = require('./support/python');
 const { pathOf } = require('./support/certificates');
 const frames = require('./support/frames');
@@ -618,6 +619,26 @@ test('--dev-tls: a certificate for localhost on each listener', async (t) => {
   const server = await t.server(app('{ cert = "/production.pem" }'), { args: ['--dev-tls'] });
   assert.match(await shown(server, 'localhost'), /localhost.*IP Address:127\.0\.0\.1/);
   assert.match((await seen(server, { rejectUnauthorized: false })).body, /^true\|/);
+});
+
+test('Chromium: the chat by https and wss', { ms: 60000 }, async (t) => {
+  const server = await t.server({ file: path.join(apps, 'chat', 'app.lua') },
+    { ...EXPECTED, args: ['--dev-tls'] });
+  const browser = await launch();
+  t.atEnd(() => browser.close());
+  const enter = async (name) => {
+    const context = await browser.newContext({ ignoreHTTPSErrors: true });
+    const tab = await context.newPage();
+    await tab.goto(server.url('https', 'localhost'));
+    await tab.fill('#name', name);
+    await tab.press('#name', 'Enter');
+    await tab.waitForSelector('#status[data-open]');
+    return tab;
+  };
+  const [ada, bob] = [await enter('ada'), await enter('bob')];
+  await ada.fill('#text', 'hello over TLS');
+  await ada.press('#text', 'Enter');
+  await bob.waitForSelector('text=hello over TLS');
 });
 
 // ---- as a client
