@@ -560,7 +560,7 @@ static int read_to_the_end(struct tls *tls) {
 static int tls_start_reading(struct transport *transport) {
   struct tls *tls = tls_of(transport);
   tls->is_reading = true;
-  if (tls->has_ended && tls->state == TLS_OPEN) return read_to_the_end(tls);
+  if (tls->has_ended && !tls->base.is_opening) return read_to_the_end(tls);
   if (tls->is_client && !tls->has_begun) {
     advance(tls);
     if (tls->state == TLS_BROKEN) return tls->end;

@@ -190,6 +190,28 @@ TEST(tls_tells_the_end_when_it_is_read_again) {
   close_pair(&pair);
 }
 
+/* Garbage came while nobody read. */
+TEST(tls_tells_a_breach_when_it_is_read_again) {
+  static const uint8_t garbage[] = {23, 3, 3, 0, 32};
+  uint8_t rest[32] = {0};
+  struct pair pair;
+  open_pair(&pair);
+  tls_wire_run(&pair.wire);
+  struct tls_end *server = &pair.wire.server;
+  server->is_pausing = true;
+  tls_end_send(&pair.wire.client, "one", 3);
+  const struct buffer *out = memory_received(pair.wire.client.memory);
+  memory_send(server->memory, out->bytes, out->length);
+  memory_take(pair.wire.client.memory, out->length);
+  memory_send(server->memory, garbage, sizeof garbage);
+  memory_send(server->memory, rest, sizeof rest);
+  memory_run(server->memory);
+  check_got(server, "one");
+  CHECK(!server->ended);
+  CHECK_EQ(server->transport->ops->start_reading(server->transport), -EPROTO);
+  close_pair(&pair);
+}
+
 static size_t spoilt_at, moved;
 
 static void spoil_one(uint8_t *bytes, size_t length, bool from_client) {
