@@ -31,7 +31,25 @@ static struct {
 
 enum { COUNTER = 8 }; /* the number of the record, before its header */
 
-/* In TLS 1.3 the library keeps what it shook hands with, unused. */
+/* In TLS 1.3 the library keeps what it shook hands with, 7 KiB, to the end,
+ * where a server has no use for it: it is given to a context that is freed. */
+static void drop_handshake(mbedtls_ssl_context *ssl) {
+#ifdef TLS_HAS_1_3
+  mbedtls_ssl_context husk;
+  if (!ssl->handshake || ssl->tls_version != MBEDTLS_SSL_VERSION_TLS1_3 ||
+      ssl->conf->endpoint != MBEDTLS_SSL_IS_SERVER) {
+    return;
+  }
+  mbedtls_ssl_init(&husk);
+  husk.conf = ssl->conf;
+  husk.handshake = ssl->handshake;
+  ssl->handshake = NULL;
+  mbedtls_ssl_free(&husk);
+#else
+  (void)ssl;
+#endif
+}
+
 static bool has_shaken_hands(const mbedtls_ssl_context *ssl) {
   if (ssl->state != MBEDTLS_SSL_HANDSHAKE_OVER) return false;
 #ifdef TLS_HAS_1_3
@@ -115,6 +133,7 @@ static void keep_pair(struct pair pair) {
  * before anybody looks. */
 void tls_records_give(mbedtls_ssl_context *ssl, struct tls_loan *loan) {
   if (loan->is_lent || !is_between(ssl)) return;
+  drop_handshake(ssl);
   struct pair pair = {ssl->in_buf, ssl->out_buf};
   memcpy(loan->counter, ssl->in_ctr, COUNTER);
   loan->in_message = (uint8_t)(ssl->in_msg - ssl->in_buf);
