@@ -43,7 +43,11 @@ static void drop_handshake(mbedtls_ssl_context *ssl) {
   mbedtls_ssl_init(&husk);
   husk.conf = ssl->conf;
   husk.handshake = ssl->handshake;
+  husk.session_negotiate = ssl->session_negotiate;
+  husk.transform_negotiate = ssl->transform_negotiate;
   ssl->handshake = NULL;
+  ssl->session_negotiate = NULL;
+  ssl->transform_negotiate = NULL;
   mbedtls_ssl_free(&husk);
 #else
   (void)ssl;
