@@ -1,5 +1,6 @@
 #include "framed.h"
 
+#include "base/mem.h"
 #include "close_code.h"
 
 #include <string.h>
@@ -42,4 +43,41 @@ struct payload *framed_close(int code, const char *reason, size_t length) {
   body[1] = (uint8_t)code;
   if (length > 0) memcpy(body + 2, reason, length);
   return framed_copy(OP_CLOSE, body, length + 2);
+}
+
+static size_t header_length(const struct payload *frame) {
+  uint8_t length = frame->head[1];
+  if (length < 126) return 2;
+  return length == 126 ? 4 : 10;
+}
+
+size_t framed_length(const struct payload *frame) {
+  return payload_length(frame) - header_length(frame);
+}
+
+static void free_body(void *owner, int tag) {
+  (void)tag;
+  mem_free(owner);
+}
+
+struct payload *framed_deflated(const struct payload *frame,
+                                struct deflater *deflater) {
+  enum opcode opcode = frame->head[0] & 0x0F;
+  const uint8_t *bytes =
+      frame->body_length ? frame->body : frame->head + header_length(frame);
+  struct deflated deflated;
+  if (!deflater_run(deflater, bytes, framed_length(frame), &deflated)) {
+    return NULL;
+  }
+  struct payload *payload =
+      deflated.owned ? framed_borrow(opcode, deflated.bytes, deflated.length,
+                                     free_body, deflated.owned, 0)
+                     : framed_copy(opcode, deflated.bytes, deflated.length);
+  if (payload) {
+    payload->head[0] |= FRAME_DEFLATED;
+    return payload;
+  }
+  mem_free(deflated.owned);
+  deflater_rest(deflater); /* nobody gets what its context has seen */
+  return NULL;
 }
