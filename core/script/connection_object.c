@@ -37,24 +37,33 @@ static struct connection_object *check_object(lua_State *L) {
 
 /* ---- what it sends */
 
-static int send_as(lua_State *L, int opcode) {
+static int send_as(lua_State *L, int opcode, bool is_as_is) {
   struct connection_object *object = check_object(L);
   struct connection *conn = object->conn;
   if (conn && connection_is_open(conn)) {
     if (conn->is_raw) opcode = OP_RAW;
-    connection_send(conn,
-                    message_payload(script_of_connection(conn), L, 2, opcode));
+    struct payload *payload =
+        message_payload(script_of_connection(conn), L, 2, opcode);
+    if (is_as_is)
+      connection_send_as_is(conn, payload);
+    else
+      connection_send(conn, payload);
   }
   lua_settop(L, 1);
   return 1;
 }
 
+/* Is the argument `false`, and not left out? */
+static bool is_false(lua_State *L, int index) {
+  return lua_isboolean(L, index) && !lua_toboolean(L, index);
+}
+
 static int connection_send_message(lua_State *L) {
-  return send_as(L, lua_toboolean(L, 3) ? OP_BINARY : OP_TEXT);
+  return send_as(L, lua_toboolean(L, 3) ? OP_BINARY : OP_TEXT, is_false(L, 4));
 }
 
 static int connection_send_binary(lua_State *L) {
-  return send_as(L, OP_BINARY);
+  return send_as(L, OP_BINARY, is_false(L, 3));
 }
 
 static int send_control(lua_State *L, enum opcode opcode) {
@@ -197,8 +206,12 @@ static int push_protocol(lua_State *L, struct connection_object *object) {
 }
 
 static int push_extensions(lua_State *L, struct connection_object *object) {
-  (void)object;
-  lua_pushliteral(L, "");
+  char text[DEFLATE_TERMS_MAX];
+  size_t length = 0;
+  if (object->conn && object->conn->compression) {
+    length = deflate_write_terms(&object->conn->compression->terms, text);
+  }
+  lua_pushlstring(L, text, length);
   return 1;
 }
 

@@ -181,7 +181,8 @@ void script_turn(struct script *script) {
 }
 
 void script_turn_done(struct script *script) {
-  loop_stay_awake(script->loop, !list_is_empty(&script->ready));
+  loop_stay_awake(script->loop, !list_is_empty(&script->ready) ||
+                                    server_is_busy(script->server));
 }
 
 void script_end_waits(struct script *script) {

@@ -7,6 +7,7 @@
 #define RATCHET_SERVER_ENDPOINT_H
 
 #include "base/network.h"
+#include "proto/deflate_terms.h"
 #include "proto/frame.h"
 #include "proto/http_head.h"
 
@@ -29,6 +30,7 @@ struct limits {
   enum overflow overflow;
   uint32_t keep_alive;    /* ms of silence before a ping; 0 for never */
   uint32_t close_timeout; /* ms for the close handshake */
+  struct deflate_settings deflate;
 };
 
 extern const struct limits limits_default;

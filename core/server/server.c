@@ -15,11 +15,16 @@ void server_end_drain(struct server *server) {
   drained(server->owner);
 }
 
-/* An entry is a connection's, or the server's own while it drains. */
+/* An entry is a connection's, or the server's own: while it drains, while it
+ * has contexts to give back. */
 static void expired(struct wheel *wheel, struct wheel_entry *entry) {
   struct server *server = LIST_OWNER(wheel, struct server, wheel);
   if (entry == &server->drain_timer) {
     server_end_drain(server);
+    return;
+  }
+  if (entry == &server->compressions.timer) {
+    compressions_rest(&server->compressions);
     return;
   }
   connection_timed_out(LIST_OWNER(entry, struct connection, timer));
@@ -35,8 +40,10 @@ int server_init(struct server *server, struct clock *clock) {
   if (!server->gather) return -ENOMEM;
   list_init(&server->connections);
   list_init(&server->due);
+  list_init(&server->later);
   wheel_init(&server->wheel, clock, expired);
   wheel_entry_init(&server->drain_timer);
+  compressions_init(&server->compressions, &server->wheel);
   return 0;
 }
 
@@ -100,12 +107,22 @@ void server_mark(struct server *server, struct connection *conn) {
   if (list_is_empty(&conn->in_due)) list_append(&server->due, &conn->in_due);
 }
 
+void server_mark_later(struct server *server, struct connection *conn) {
+  list_remove(&conn->in_due);
+  list_append(&server->later, &conn->in_due);
+}
+
+bool server_is_busy(const struct server *server) {
+  return !list_is_empty(&server->due);
+}
+
 /* What one connection's events cause on others is done in the same turn. */
 void server_turn(struct server *server) {
   struct list *link;
   while ((link = list_take_first(&server->due))) {
     connection_do_due(LIST_OWNER(link, struct connection, in_due));
   }
+  list_move_all(&server->due, &server->later);
 }
 
 void server_terminate(struct server *server) {
@@ -150,5 +167,6 @@ void server_drain(struct server *server, void (*drained)(void *owner),
 void server_free(struct server *server) {
   topics_free(&server->topics);
   tally_free(&server->tally);
+  compressions_free(&server->compressions);
   mem_free(server->gather);
 }

@@ -7,6 +7,7 @@
 #define RATCHET_SERVER_SERVER_H
 
 #include "base/list.h"
+#include "compression.h"
 #include "net/transport.h"
 #include "tally.h"
 #include "topic.h"
@@ -19,16 +20,18 @@ struct connection;
 struct service;
 
 /* Owned by main (or a test), by value; borrows the clock. Owns its connections,
- * tally and topics. */
+ * tally, topics and compressions. */
 struct server {
   struct clock *clock;
   struct wheel wheel;
   struct list connections;
-  struct list due; /* connections that something is due on */
+  struct list due;   /* connections that something is due on */
+  struct list later; /* ... but not in this turn */
   struct topics topics;
   struct tally tally; /* of addresses, for services that limit them */
-  struct pull *pull;  /* what is being read, while it is: websocket.c */
-  uint8_t *gather;    /* small frames on their way into one write */
+  struct compressions compressions;
+  struct pull *pull; /* what is being read, while it is: websocket.c */
+  uint8_t *gather;   /* small frames on their way into one write */
   uint64_t last_id;
   size_t count, max_connections;
   size_t refused;         /* of `count`: those that are being told so */
@@ -58,6 +61,10 @@ void server_accept(struct server *server, struct service *service,
 void server_turn(struct server *server);
 /* Something is due on the connection at the end of this turn. */
 void server_mark(struct server *server, struct connection *conn);
+/* Whatever is due on it waits for the next turn: it has had its share. */
+void server_mark_later(struct server *server, struct connection *conn);
+/* Is there something that the next turn must not wait with? */
+bool server_is_busy(const struct server *server);
 /* Says goodbye (1001) to all, and calls `drained` when they are gone, or when
  * drain_timeout is over, whoever is left. A second call does not wait: it calls
  * `drained` at once. */

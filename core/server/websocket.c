@@ -15,6 +15,9 @@ void websocket_begin(struct connection *conn) {
   const struct limits *limits = &conn->endpoint->limits;
   conn->has_reader = true;
   reader_init(&conn->in.reader, READER_SERVER, limits->max_message_size);
+  if (conn->compression) {
+    reader_inflate_with(&conn->in.reader, conn->compression->inflater);
+  }
   connection_set_timer(conn, jittered(conn, limits->keep_alive));
 }
 
@@ -118,21 +121,37 @@ static bool may_deliver(const struct connection *conn) {
          conn->state == CONNECTION_CLOSING;
 }
 
+enum { INFLATED_SHARE = 512 * 1024 /* bytes of one connection in a turn */ };
+
 /* One piece of input on its way through the reader: what the reader said last,
  * and whether that still is to be handled. */
 struct pull {
   struct connection *conn;
   enum reader_result result;
   struct reader_event event;
+  size_t inflated; /* bytes of its messages so far */
   bool is_taken;
 };
+
+/* A few bytes may have much in them: who sends such waits for the next turn, as
+ * does who sends many bytes. */
+static bool has_had_its_share(struct connection *conn,
+                              const struct pull *pull) {
+  if (!conn->compression || pull->inflated < INFLATED_SHARE) return false;
+  if (conn->state != CONNECTION_OPEN) return false;
+  connection_pause(conn, PAUSE_TURN);
+  server_mark_later(conn->server, conn);
+  return true;
+}
 
 /* False when there is no more, or nothing more may be delivered. */
 static bool pull_next(struct connection *conn, struct pull *pull) {
   if (!may_deliver(conn)) return false;
   if (!pull->is_taken) return true;
+  if (has_had_its_share(conn, pull)) return false;
   pull->result = reader_next(&conn->in.reader, &pull->event);
   pull->is_taken = pull->result == READER_NEED_MORE;
+  if (!pull->is_taken) pull->inflated += pull->event.length;
   return !pull->is_taken;
 }
 
