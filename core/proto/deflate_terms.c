@@ -9,7 +9,7 @@
 const struct deflate_settings deflate_settings_default = {
     .level = 1,
     .window_bits = 15,
-    .memory_level = 5,
+    .memory_level = 8,
     .threshold = 128,
 };
 

@@ -37,14 +37,20 @@ static struct connection_object *check_object(lua_State *L) {
 
 /* ---- what it sends */
 
-static int send_as(lua_State *L, int opcode, bool is_as_is) {
+/* Is the argument `false`, and not left out? */
+static bool is_false(lua_State *L, int index) {
+  return lua_isboolean(L, index) && !lua_toboolean(L, index);
+}
+
+/* `compress` is the index of the argument that may forbid it. */
+static int send_as(lua_State *L, int opcode, int compress) {
   struct connection_object *object = check_object(L);
   struct connection *conn = object->conn;
   if (conn && connection_is_open(conn)) {
     if (conn->is_raw) opcode = OP_RAW;
     struct payload *payload =
         message_payload(script_of_connection(conn), L, 2, opcode);
-    if (is_as_is)
+    if (conn->compression && is_false(L, compress))
       connection_send_as_is(conn, payload);
     else
       connection_send(conn, payload);
@@ -53,17 +59,12 @@ static int send_as(lua_State *L, int opcode, bool is_as_is) {
   return 1;
 }
 
-/* Is the argument `false`, and not left out? */
-static bool is_false(lua_State *L, int index) {
-  return lua_isboolean(L, index) && !lua_toboolean(L, index);
-}
-
 static int connection_send_message(lua_State *L) {
-  return send_as(L, lua_toboolean(L, 3) ? OP_BINARY : OP_TEXT, is_false(L, 4));
+  return send_as(L, lua_toboolean(L, 3) ? OP_BINARY : OP_TEXT, 4);
 }
 
 static int connection_send_binary(lua_State *L) {
-  return send_as(L, OP_BINARY, is_false(L, 3));
+  return send_as(L, OP_BINARY, 3);
 }
 
 static int send_control(lua_State *L, enum opcode opcode) {

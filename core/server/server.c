@@ -112,10 +112,6 @@ void server_mark_later(struct server *server, struct connection *conn) {
   list_append(&server->later, &conn->in_due);
 }
 
-bool server_is_busy(const struct server *server) {
-  return !list_is_empty(&server->due);
-}
-
 /* What one connection's events cause on others is done in the same turn. */
 void server_turn(struct server *server) {
   struct list *link;

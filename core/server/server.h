@@ -64,7 +64,9 @@ void server_mark(struct server *server, struct connection *conn);
 /* Whatever is due on it waits for the next turn: it has had its share. */
 void server_mark_later(struct server *server, struct connection *conn);
 /* Is there something that the next turn must not wait with? */
-bool server_is_busy(const struct server *server);
+static inline bool server_is_busy(const struct server *server) {
+  return !list_is_empty(&server->due);
+}
 /* Says goodbye (1001) to all, and calls `drained` when they are gone, or when
  * drain_timeout is over, whoever is left. A second call does not wait: it calls
  * `drained` at once. */

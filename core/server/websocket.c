@@ -75,10 +75,33 @@ static void tell_control(struct connection *conn, enum opcode opcode,
   conn->endpoint->events->control(conn->endpoint, conn, opcode, data);
 }
 
+enum { INFLATED_SHARE = 512 * 1024 /* bytes of one connection in a turn */ };
+
+/* One piece of input on its way through the reader: what the reader said last,
+ * and whether that still is to be handled. */
+struct pull {
+  struct connection *conn;
+  enum reader_result result;
+  struct reader_event event;
+  size_t inflated; /* bytes of its messages so far */
+  bool is_taken;
+};
+
+/* A few bytes may have much in them: who sends such waits for the next turn, as
+ * does who sends many bytes. */
+static void count_inflated(struct connection *conn, size_t length) {
+  struct pull *pull = conn->server->pull;
+  if (pull) pull->inflated += length;
+  if (!pull || pull->inflated < INFLATED_SHARE) return;
+  connection_pause(conn, PAUSE_TURN);
+  server_mark_later(conn->server, conn);
+}
+
 static void tell_message(struct connection *conn, bool is_binary,
                          const struct reader_event *event) {
   struct slice message = {(const char *)event->data, event->length};
   if (conn->state != CONNECTION_OPEN) return; /* we have said goodbye */
+  if (conn->compression) count_inflated(conn, message.length);
   conn->endpoint->events->message(conn->endpoint, conn, message, is_binary);
 }
 
@@ -121,37 +144,12 @@ static bool may_deliver(const struct connection *conn) {
          conn->state == CONNECTION_CLOSING;
 }
 
-enum { INFLATED_SHARE = 512 * 1024 /* bytes of one connection in a turn */ };
-
-/* One piece of input on its way through the reader: what the reader said last,
- * and whether that still is to be handled. */
-struct pull {
-  struct connection *conn;
-  enum reader_result result;
-  struct reader_event event;
-  size_t inflated; /* bytes of its messages so far */
-  bool is_taken;
-};
-
-/* A few bytes may have much in them: who sends such waits for the next turn, as
- * does who sends many bytes. */
-static bool has_had_its_share(struct connection *conn,
-                              const struct pull *pull) {
-  if (!conn->compression || pull->inflated < INFLATED_SHARE) return false;
-  if (conn->state != CONNECTION_OPEN) return false;
-  connection_pause(conn, PAUSE_TURN);
-  server_mark_later(conn->server, conn);
-  return true;
-}
-
 /* False when there is no more, or nothing more may be delivered. */
 static bool pull_next(struct connection *conn, struct pull *pull) {
   if (!may_deliver(conn)) return false;
   if (!pull->is_taken) return true;
-  if (has_had_its_share(conn, pull)) return false;
   pull->result = reader_next(&conn->in.reader, &pull->event);
   pull->is_taken = pull->result == READER_NEED_MORE;
-  if (!pull->is_taken) pull->inflated += pull->event.length;
   return !pull->is_taken;
 }
 
@@ -168,6 +166,7 @@ bool connection_take_message(struct connection *conn, struct slice *message,
   *message = (struct slice){(const char *)pull->event.data, pull->event.length};
   *is_binary = pull->result == READER_BINARY;
   pull->is_taken = true;
+  if (conn->compression) count_inflated(conn, message->length);
   return true;
 }
 

@@ -61,7 +61,7 @@ local core = {}
 ---  messages before, which costs a window of 2^windowBits bytes and 7 KiB a connection
 ---@field windowBits integer? 9 to 15, the window that compressors use
 ---  (server_max_window_bits); 15 when not given
----@field memLevel integer? 1 to 9, zlib's; 5 when not given
+---@field memLevel integer? 1 to 9, zlib's; 8 when not given
 
 ---A component with its limits, for listen and for what `handle` returns. Its events
 ---are looked up when they happen. Raises when the component is neither a table nor
