@@ -266,7 +266,14 @@ static void echo_back(struct stage *stage, struct peer *peer) {
   stage_run(stage);
 }
 
+static bool has_agreed(const struct peer *peer) {
+  static const char name[] = "permessage-deflate";
+  return peer->length > 0 &&
+         memmem(peer->got, peer->length, name, sizeof name - 1);
+}
+
 static void drop_head(struct peer *peer) {
+  if (peer->length == 0) return;
   uint8_t *end = memmem(peer->got, peer->length, "\r\n\r\n", 4);
   size_t head = end ? (size_t)(end + 4 - peer->got) : peer->length;
 
@@ -299,7 +306,7 @@ static bool play_starved(uint64_t nth, bool is_sticky, bool is_dedicated) {
   struct peer *peer = stage_connect(stage);
   peer_send_bytes(peer, PLAIN, strlen(PLAIN));
   stage_run(stage);
-  if (stage->conn && stage->conn->compression) echo_back(stage, peer);
+  if (has_agreed(peer)) echo_back(stage, peer);
   bool was_starved = stage_starved_enough();
   struct inflater *inflater = inflater_new(15, is_dedicated);
   drop_head(peer);
