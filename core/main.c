@@ -40,6 +40,7 @@ static const char usage[] =
     "\n"
     "  --host NAME        the address to listen on, over the app's own\n"
     "  --port N           the port to listen on, over the app's own; 0: any\n"
+    "  --development      what is refused, and why, is told to the client too\n"
     "  --log-level LEVEL  debug, info (default), warn, error, off\n"
     "  --log-format FORM  text (default) or json, a line an event, on stderr\n"
     "  --version          the version, and those of the libraries\n"
@@ -81,11 +82,18 @@ static int print_version(void) {
   return EXIT_OK;
 }
 
-enum { OPTION_HOST = 256, OPTION_PORT, OPTION_LEVEL, OPTION_FORMAT };
+enum {
+  OPTION_HOST = 256,
+  OPTION_PORT,
+  OPTION_DEVELOPMENT,
+  OPTION_LEVEL,
+  OPTION_FORMAT,
+};
 
 static const struct option long_options[] = {
     {"host", required_argument, NULL, OPTION_HOST},
     {"port", required_argument, NULL, OPTION_PORT},
+    {"development", no_argument, NULL, OPTION_DEVELOPMENT},
     {"log-level", required_argument, NULL, OPTION_LEVEL},
     {"log-format", required_argument, NULL, OPTION_FORMAT},
     {"version", no_argument, NULL, 'v'},
@@ -102,6 +110,7 @@ static int read_option(struct program *program, int option, const char *value) {
   case OPTION_PORT:
     if (read_port(value, &program->options.port)) return -1;
     return complain("--port takes a number from 0 to 65535, not ", value);
+  case OPTION_DEVELOPMENT: program->options.development = true; return -1;
   case OPTION_LEVEL:
     if (!log_level_named(value, &level)) {
       return complain("--log-level takes debug, info, warn, error or off, not ",
@@ -124,6 +133,7 @@ static int read_option(struct program *program, int option, const char *value) {
 static int read_command_line(struct program *program, int argc, char **argv) {
   int option;
   program->options.port = -1;
+  program->options.is_watched = true;
   /* "+": what follows the app file is the app's. */
   while ((option = getopt_long(argc, argv, "+", long_options, NULL)) != -1) {
     int status = read_option(program, option, optarg);
@@ -234,6 +244,7 @@ static void close_everything(struct program *program) {
     script_end_waits(program->script);
     loop_turn(&program->loop);
   }
+  script_end_waits(program->script); /* tasks need no connection */
   program->loop.on_turn = NULL;
   finish_app(program);
   script_free(program->script);

@@ -272,6 +272,26 @@ describe("App:run", function()
     assert.has_error(function() App({ trustedProxies = "127.0.0.1" }) end)
   end)
 
+  it("tells the watchdog how long a handler may take", function()
+    App({ slowHandler = 0.05, handlerBudget = 0, maxBodySize = 10 }):run()
+    assert.are.same({ slowHandler = 0.05, handlerBudget = 0 }, core.watchdog_limits)
+    assert.has_error(function() App({ handlerBudget = -1 }) end,
+      'ratchet.App: option "handlerBudget" must be a number of seconds from 0 to 86400; it is -1')
+  end)
+
+  it("tells clients why in development only", function()
+    for development, expected in pairs({ [true] = "no route has this path\n",
+      [false] = "Not Found\n" }) do
+      local app = App({ port = 0, development = development })
+      app:run()
+      local request = layers.get("/none")
+      assert.are.equal(expected, select(2, core.listened[#core.listened].handle(request)))
+      assert.is_nil(rawget(request, "kept"))
+      assert.is_nil(core.listened[#core.listened].development)
+    end
+    assert.has_error(function() App({ development = "yes" }) end)
+  end)
+
   it("announces the URLs that work", function()
     local app = App("localhost", 8080)
     app:get("/", page)

@@ -5,7 +5,7 @@ describe("ratchet", function()
   after_each(fake_core.remove)
 
   it("has the public names", function()
-    for _, name in ipairs({ "App", "topic", "log", "server", "http", "websocket" }) do
+    for _, name in ipairs({ "App", "fetch", "topic", "log", "server", "http", "websocket" }) do
       assert.is_not_nil(ratchet[name])
     end
     for _, name in ipairs({ "HttpServer", "Router", "OriginCheck", "Request", "Response",

@@ -2,20 +2,25 @@
 
 #include "base/mem.h"
 
+static struct loop *loop_of(struct clock *clock) {
+  return (struct loop *)((char *)clock - offsetof(struct loop, clock));
+}
+
 static uint64_t real_now(struct clock *clock) {
-  struct loop *loop =
-      (struct loop *)((char *)clock - offsetof(struct loop, clock));
-  return uv_now(&loop->uv);
+  return uv_now(&loop_of(clock)->uv);
+}
+
+static void real_refresh(struct clock *clock) {
+  uv_update_time(&loop_of(clock)->uv);
 }
 
 static void on_alarm(uv_timer_t *alarm) {
   struct loop *loop = alarm->data;
-  if (loop->clock.ring) loop->clock.ring(loop->clock.owner);
+  clock_ring(&loop->clock);
 }
 
-static void real_set_alarm(struct clock *clock, uint64_t when) {
-  struct loop *loop =
-      (struct loop *)((char *)clock - offsetof(struct loop, clock));
+static void real_wake_at(struct clock *clock, uint64_t when) {
+  struct loop *loop = loop_of(clock);
   if (when == CLOCK_NEVER) {
     uv_timer_stop(&loop->alarm);
     return;
@@ -52,8 +57,10 @@ static void start_handles(struct loop *loop) {
 }
 
 int loop_init(struct loop *loop) {
-  *loop =
-      (struct loop){.clock = {.now = real_now, .set_alarm = real_set_alarm}};
+  *loop = (struct loop){.clock = {.now = real_now,
+                                  .refresh = real_refresh,
+                                  .wake_at = real_wake_at}};
+  clock_init(&loop->clock);
   uv_replace_allocator(mem_alloc, mem_resize, mem_alloc_zeroed, mem_free);
   loop->read_buffer = mem_alloc(LOOP_READ_BUFFER);
   if (!loop->read_buffer) return UV_ENOMEM;

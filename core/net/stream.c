@@ -161,28 +161,38 @@ void stream_handle_init(union stream_handle *handle, struct loop *loop,
 
 /* A new descriptor is always the lowest that is free: a high one says that the
  * others are taken. */
-static bool is_last(struct stream *stream) {
+bool stream_is_last(struct transport *transport) {
+  struct stream *stream = stream_of(transport);
   uv_os_fd_t descriptor;
   int from = loop_of(&stream->uv.handle)->last_descriptors;
   return from > 0 && uv_fileno(&stream->uv.handle, &descriptor) == 0 &&
          descriptor >= from;
 }
 
-int stream_accept(struct loop *loop, uv_stream_t *listening,
-                  enum stream_kind kind, struct transport **transport) {
+struct transport *stream_new(struct loop *loop, enum stream_kind kind,
+                             union stream_handle **handle) {
   size_t size = offsetof(struct stream, uv) +
                 (kind == STREAM_TCP ? sizeof(uv_tcp_t) : sizeof(uv_pipe_t));
   struct stream *stream = mem_alloc(size);
-  if (!stream) return UV_ENOMEM;
+  if (!stream) return NULL;
   stream->base = (struct transport){.ops = &stream_ops};
   stream_handle_init(&stream->uv, loop, kind, stream);
-  int error = uv_accept(listening, &stream->uv.stream);
+  if (kind == STREAM_TCP) uv_tcp_nodelay(&stream->uv.tcp, 1);
+  *handle = &stream->uv;
+  return &stream->base;
+}
+
+int stream_accept(struct loop *loop, uv_stream_t *listening,
+                  enum stream_kind kind, struct transport **transport) {
+  union stream_handle *handle;
+  struct transport *stream = stream_new(loop, kind, &handle);
+  if (!stream) return UV_ENOMEM;
+  int error = uv_accept(listening, &handle->stream);
   if (error) {
-    stream_close(&stream->base);
+    stream_close(stream);
     return error;
   }
-  if (kind == STREAM_TCP) uv_tcp_nodelay(&stream->uv.tcp, 1);
-  stream->base.is_last = is_last(stream);
-  *transport = &stream->base;
+  stream->is_last = stream_is_last(stream);
+  *transport = stream;
   return 0;
 }

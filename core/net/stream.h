@@ -22,5 +22,10 @@ void stream_handle_init(union stream_handle *handle, struct loop *loop,
  * negative errno, nothing is owed and *transport is untouched. */
 int stream_accept(struct loop *loop, uv_stream_t *listening,
                   enum stream_kind kind, struct transport **transport);
+/* A stream whose handle is the caller's to connect. NULL: no memory. */
+struct transport *stream_new(struct loop *loop, enum stream_kind kind,
+                             union stream_handle **handle);
+/* Does it have one of the loop's last descriptors? */
+bool stream_is_last(struct transport *transport);
 
 #endif

@@ -1,6 +1,7 @@
 #include "framed.h"
 
 #include "base/mem.h"
+#include "base/random.h"
 #include "close_code.h"
 
 #include <string.h>
@@ -45,14 +46,36 @@ struct payload *framed_close(int code, const char *reason, size_t length) {
   return framed_copy(OP_CLOSE, body, length + 2);
 }
 
-static size_t header_length(const struct payload *frame) {
-  uint8_t length = frame->head[1];
-  if (length < 126) return 2;
-  return length == 126 ? 4 : 10;
+enum { MASK_BIT = 0x80, KEY_SIZE = 4 };
+
+/* Of an unmasked frame. */
+static size_t header_size(uint8_t second) {
+  return second == 127 ? 10 : second == 126 ? 4 : 2;
+}
+
+struct payload *framed_masked(const struct payload *frame) {
+  size_t size = header_size(frame->head[1]);
+  size_t inner =
+      frame->head_length - size; /* of its bytes, behind the header */
+  struct payload *payload = payload_new(payload_length(frame) + KEY_SIZE);
+  if (!payload) return NULL;
+  uint8_t *key = payload->head + size, *bytes = key + KEY_SIZE;
+  if (!random_bytes(key, KEY_SIZE)) {
+    payload_drop(payload);
+    return NULL;
+  }
+  memcpy(payload->head, frame->head, size);
+  payload->head[1] |= MASK_BIT;
+  memcpy(bytes, frame->head + size, inner);
+  if (frame->body_length > 0) {
+    memcpy(bytes + inner, frame->body, frame->body_length);
+  }
+  frame_mask(bytes, inner + frame->body_length, key, 0);
+  return payload;
 }
 
 size_t framed_length(const struct payload *frame) {
-  return payload_length(frame) - header_length(frame);
+  return payload_length(frame) - header_size(frame->head[1]);
 }
 
 static void free_body(void *owner, int tag) {
@@ -63,8 +86,9 @@ static void free_body(void *owner, int tag) {
 struct payload *framed_deflated(const struct payload *frame,
                                 struct deflater *deflater) {
   enum opcode opcode = frame->head[0] & 0x0F;
-  const uint8_t *bytes =
-      frame->body_length ? frame->body : frame->head + header_length(frame);
+  const uint8_t *bytes = frame->body_length
+                             ? frame->body
+                             : frame->head + header_size(frame->head[1]);
   struct deflated deflated;
   if (!deflater_run(deflater, bytes, framed_length(frame), &deflated)) {
     return NULL;

@@ -38,4 +38,9 @@ size_t framed_length(const struct payload *frame);
 struct payload *framed_deflated(const struct payload *frame,
                                 struct deflater *deflater);
 
+/* A copy of an unmasked frame, masked with a key of its own that nobody can
+ * foresee (RFC 6455 5.3), for a client to send. NULL when there is no memory.
+ */
+struct payload *framed_masked(const struct payload *frame);
+
 #endif

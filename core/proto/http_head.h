@@ -42,6 +42,10 @@ struct http_scan {
 size_t http_scan(struct http_scan *scan, const char *bytes, size_t length,
                  size_t max_size, struct refusal *refusal);
 
+/* Goes on as in a head whose first line has been looked at elsewhere: `at` is
+ * behind its LF. */
+void http_scan_lines(struct http_scan *scan, size_t at);
+
 struct http_header {
   struct slice name, value; /* the value without the white space round it */
 };

@@ -1,5 +1,6 @@
 #include "http_response.h"
 
+#include <inttypes.h>
 #include <stdio.h>
 #include <time.h>
 
@@ -107,14 +108,25 @@ bool http_response_end_empty(struct buffer *to, struct slice connection) {
   return is_whole && buffer_append(to, "\r\n", 2);
 }
 
-bool http_response_end(struct buffer *to, size_t content_length,
+bool http_response_end_chunked(struct buffer *to, struct slice connection) {
+  return http_response_header(to, SLICE("Transfer-Encoding"),
+                              SLICE("chunked")) &&
+         http_response_end_empty(to, connection);
+}
+
+bool http_response_end(struct buffer *to, uint64_t content_length,
                        struct slice connection) {
   char line[48];
-  snprintf(line, sizeof line, "Content-Length: %zu\r\n", content_length);
+  snprintf(line, sizeof line, "Content-Length: %" PRIu64 "\r\n",
+           content_length);
   return buffer_append_text(to, line) &&
          http_response_end_empty(to, connection);
 }
 
 bool http_status_has_body(int status) {
   return status >= 200 && status != 204 && status != 304;
+}
+
+size_t http_chunk_size(char to[HTTP_CHUNK_SIZE_MAX], size_t length) {
+  return (size_t)snprintf(to, HTTP_CHUNK_SIZE_MAX, "%zx\r\n", length);
 }

@@ -157,6 +157,10 @@ static void refuse_http2(const char *bytes, size_t length,
   refuse(refusal, 400, "This is HTTP/2; HTTP/1.1 is spoken here.");
 }
 
+void http_scan_lines(struct http_scan *scan, size_t at) {
+  *scan = (struct http_scan){.at = at, .line_start = at, .state = STATE_LINE};
+}
+
 size_t http_scan(struct http_scan *scan, const char *bytes, size_t length,
                  size_t max_size, struct refusal *refusal) {
   size_t limit = length < max_size ? length : max_size;

@@ -197,7 +197,7 @@ static uint64_t take_long(struct reader *reader, const uint8_t *bytes,
 
 static bool fail_size(struct reader *reader) {
   return violate(reader, CLOSE_TOO_BIG,
-                 "The message is larger than this server accepts.");
+                 "The message is larger than is accepted here.");
 }
 
 /* Is the message compressed that a frame with this byte 0 belongs to? */

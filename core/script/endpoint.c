@@ -160,6 +160,10 @@ static void read_limits(lua_State *L, struct limits *limits) {
   limits->overflow = overflow_option(L);
   limits->keep_alive = time_option(L, "keepAlive", d->keep_alive);
   limits->close_timeout = time_option(L, "closeTimeout", d->close_timeout);
+  limits->queue_events = (uint32_t)number_option(L, "maxQueuedMessages",
+                                                 d->queue_events, most_bytes);
+  limits->queue_bytes =
+      (uint32_t)number_option(L, "maxQueuedAmount", d->queue_bytes, most_bytes);
   if (limits->close_timeout == 0) limits->close_timeout = 1; /* 0 is no timer */
   read_deflate(L, &limits->deflate);
 }

@@ -10,6 +10,7 @@ static const char *const names[EVENT_KINDS] = {
     [EVENT_PING] = "onPing",   [EVENT_PONG] = "onPong",
     [EVENT_DRAIN] = "onDrain", [EVENT_CLOSE] = "onClose",
     [EVENT_ERROR] = "onError", [EVENT_REQUEST] = "request",
+    [EVENT_PIECE] = "body",    [EVENT_TIMER] = "timer",
 };
 
 const char *event_name(enum event_kind kind) {
@@ -42,14 +43,25 @@ static void give_up(struct connection *conn) {
   connection_close(conn, CLOSE_INTERNAL_ERROR, SLICE("internal error"));
 }
 
+/* Is there no component yet? Then the connection ends here, as well as it can.
+ */
+static bool fail_without_component(struct event *event) {
+  if (event->kind == EVENT_REQUEST)
+    request_failed(event->conn);
+  else if (event->kind == EVENT_PIECE)
+    connection_fail_answer(event->conn);
+  else
+    return false;
+  return true;
+}
+
 static void handle_failure(struct script *script, struct event *event,
                            lua_State *co, bool has_yielded) {
   struct failure failure = {script, event, co, has_yielded, LUA_NOREF};
   struct connection *conn = event->conn;
   script_protect(script, note_failure, &failure, "error");
-  if (event->kind == EVENT_REQUEST) {
+  if (fail_without_component(event) || event->kind == EVENT_TIMER) {
     script_release(script, failure.value);
-    request_failed(conn);
   } else if (event->kind == EVENT_ERROR) {
     script_release(script, failure.value);
     give_up(conn);
@@ -88,22 +100,20 @@ static void keep_request(struct script *script, struct event *event,
 void event_end(struct script *script, struct event *event) {
   keep_request(script, event, false);
   if (event->kind == EVENT_CLOSE) {
+    strand_closed(event->conn);
     connection_object_empty(script, event->conn);
   }
+  if (event->timer) timer_done(event->timer);
   script_release(script, event->value);
-}
-
-/* Did it yield by core.wait? That yields the ticket itself. */
-static bool has_ticket(struct script *script, lua_State *co) {
-  return script->wait_ticket && lua_gettop(co) > 0 &&
-         lua_touserdata(co, -1) == script->wait_ticket;
 }
 
 static void take_results(struct script *script, struct event *event,
                          lua_State *co) {
   if (event->kind == EVENT_REQUEST) {
-    lua_settop(co, COROUTINE_SLOTS + 3);
+    lua_settop(co, COROUTINE_SLOTS + 4);
     request_decided(script, co, COROUTINE_SLOTS + 1, event->conn, event->value);
+  } else if (event->kind == EVENT_PIECE) {
+    source_returned(co, COROUTINE_SLOTS + 1, event->conn);
   } else if (event->kind == EVENT_ERROR && !lua_toboolean(co, -1)) {
     give_up(event->conn); /* there is no onError */
   }
@@ -111,10 +121,9 @@ static void take_results(struct script *script, struct event *event,
 
 void event_finish(struct script *script, struct event *event,
                   struct coroutine co, int status) {
-  if (status == LUA_YIELD && has_ticket(script, co.L)) {
-    lua_pop(co.L, 1); /* whoever may end the wait holds it, not the wait */
+  if (status == LUA_YIELD && strand_is_waiting(event->conn)) {
     keep_request(script, event, true);
-    strand_wait(script, event, co);
+    strand_wait(event, co);
     return;
   }
   if (status == 0) {
@@ -124,29 +133,22 @@ void event_finish(struct script *script, struct event *event,
     handle_failure(script, event, co.L, status == LUA_YIELD);
     script_release(script, co.held);
   }
+  if (event->kind == EVENT_OPEN) receive_run_ended(event, status == 0);
   event_end(script, event);
 }
 
 /* No memory for it. The connection cannot go on without an event. */
 static void skip_event(struct script *script, struct event *event) {
-  if (event->kind == EVENT_REQUEST)
-    request_failed(event->conn);
-  else
-    give_up(event->conn);
+  if (!fail_without_component(event)) give_up(event->conn);
   event_end(script, event);
-}
-
-void event_abandon(struct script *script, struct event *event) {
-  log_printf(LOG_ERROR, "%s: waits for what nobody can bring about any more",
-             names[event->kind]);
-  skip_event(script, event);
 }
 
 /* Without memory for its onOpen, a connection has no object: nothing else is
  * told of it. */
 static bool is_unknown(const struct event *event) {
-  bool makes_one = event->kind == EVENT_OPEN || event->kind == EVENT_REQUEST;
-  return !makes_one && event->conn->app_view == 0;
+  bool needs_one = event->kind != EVENT_OPEN && event->kind != EVENT_REQUEST &&
+                   event->kind != EVENT_PIECE;
+  return needs_one && event->conn->app_view == 0;
 }
 
 void event_run(struct script *script, struct event *event) {
@@ -168,5 +170,7 @@ void event_run(struct script *script, struct event *event) {
     skip_event(script, event);
     return;
   }
-  event_finish(script, event, co, script_resume(script, co.L, arguments));
+  struct run run = {
+      .co = co.L, .what = event_name(event->kind), .conn = event->conn};
+  event_finish(script, event, co, script_resume(script, &run, arguments));
 }

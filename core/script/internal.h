@@ -10,8 +10,10 @@
 
 #include "base/list.h"
 #include "net/listener.h"
+#include "proto/http_answer.h"
 #include "script.h"
 #include "server/connection.h"
+#include "watchdog.h"
 
 #include <lauxlib.h>
 #include <lua.h>
@@ -31,7 +33,23 @@ struct last_sent {
   struct payload *payload;
 };
 
+struct strand;
+struct task;
 struct ticket;
+struct timer;
+
+/* Whose code is running. Lives on the C stack while it does. */
+struct run {
+  lua_State *co;
+  const char *what;        /* as the watchdog names it: "onMessage" */
+  struct connection *conn; /* whose event is handled, or NULL */
+  struct task *task;       /* or NULL; with neither: the app file is loaded */
+};
+
+struct coroutine {
+  lua_State *L;
+  int held;
+};
 
 /* Owned by main; everything below it is freed in script_free. */
 struct script {
@@ -43,7 +61,7 @@ struct script {
   int describe;      /* call.c: how errors are shown, in the registry */
   int held;          /* the table of what C keeps, in the registry */
   /* Of the prelude, in the registry. */
-  int runners, index_of, guard_luv, of_handlers;
+  int runners, index_of, guard_luv, of_handlers, forget_nesting;
   int close_luv;          /* held: closes the app's luv handles, or LUA_NOREF */
   int push_data;          /* strand.c, in the registry */
   int last_text;          /* in the registry: last_sent.text */
@@ -51,19 +69,25 @@ struct script {
   const char *known_utf8; /* a long text that came in, so needs no check */
   struct last_sent last_sent;
   struct list services;       /* script_service.link */
+  struct list attempts;       /* attempt.link, connect.c */
   struct list strands;        /* strand.in_script */
-  struct list ready;          /* strand.in_ready: waits that are over */
-  lua_State *running;         /* the coroutine that runs user code, or NULL */
-  struct ticket *wait_ticket; /* what it yielded with, by core.wait */
+  struct list tasks;          /* task.in_script */
+  struct list timers;         /* timer.in_owner, of those without connection */
+  struct list callers;        /* caller_object.link */
+  struct list ready;          /* waiter.in_ready: waits that are over */
+  const struct run *run;      /* NULL: no user code, or a callback of luv */
+  int waiting, line_methods;  /* of waiting.lua, in the registry */
   int request_metatable;      /* held: of request tables, or LUA_NOREF */
+  int answer_metatable;       /* held: of answer tables, or LUA_NOREF */
   int opening_request;        /* held: the request that `open` is told with */
   struct connection *opening; /* whose it is */
+  struct list redis_links, redis_due; /* redis_object.c */
+  struct buffer redis_text;           /* a command being put together */
+  int tell_redis;                     /* redis_object.c, in the registry */
   struct buffer addresses;
+  struct watchdog watchdog;
   size_t idle_count;
-  struct coroutine {
-    lua_State *L;
-    int held;
-  } idle[COROUTINES_KEPT];
+  struct coroutine idle[COROUTINES_KEPT];
 };
 
 /* ---- call.c */
@@ -76,10 +100,14 @@ bool script_protect(struct script *script, lua_CFunction work, void *argument,
  * results are left on the stack. */
 bool script_protect_prepared(struct script *script, int prepared,
                              void *argument, int results, const char *what);
-/* Runs or continues user code: a lua_resume status. */
-int script_resume(struct script *script, lua_State *co, int arguments);
+/* Runs or continues user code in run->co: a lua_resume status. One that the
+ * watchdog stopped has failed, whatever it yielded. */
+int script_resume(struct script *script, const struct run *run, int arguments);
 /* luv's way in: callbacks that were given to it. */
 int script_call_luv(lua_State *L, int arguments, int results, int flags);
+/* Calls the function at the top, without arguments or results, and pops it; an
+ * error is logged with its traceback. Only inside of protected work. */
+void script_call_logged(lua_State *L, const char *where);
 /* A message with its traceback, pushed; for what is no string, the value. */
 void script_push_traceback(lua_State *L, lua_State *co);
 /* Writes the value at the top of `L` to the log as an error of `where`. */
@@ -116,6 +144,8 @@ int script_load_file(lua_State *L, const char *path);
 int script_open_core(lua_State *L);
 /* Fills the table at the top. */
 void script_register(lua_State *L, const luaL_Reg *functions);
+/* The same with the entries of a table in the registry. */
+void script_add_fields(lua_State *L, int registered);
 
 /* ---- endpoint.c: a component as the server sees it */
 
@@ -146,6 +176,8 @@ enum event_kind {
   EVENT_CLOSE,
   EVENT_ERROR,
   EVENT_REQUEST, /* the function of a listener, not of a component */
+  EVENT_PIECE,   /* the function of an answer's body */
+  EVENT_TIMER,   /* the function of a timer */
   EVENT_KINDS,
 };
 
@@ -156,8 +188,9 @@ struct event {
   bool is_binary;
   int code;
   int value;    /* the request, or what was raised; LUA_NOREF for none */
-  int function; /* EVENT_REQUEST: held by its service */
+  int function; /* EVENT_REQUEST, EVENT_PIECE: held by service or source */
   struct connection *conn;
+  struct timer *timer; /* EVENT_TIMER: borrowed until timer_done */
   struct slice data;
 };
 
@@ -168,14 +201,13 @@ void event_run(struct script *script, struct event *event);
 /* After a resume with that status: ends the event or lets it wait. */
 void event_finish(struct script *script, struct event *event,
                   struct coroutine co, int status);
-/* What it waits for cannot happen any more. */
-void event_abandon(struct script *script, struct event *event);
 /* It has been handled, well or not, or never will be. */
 void event_end(struct script *script, struct event *event);
 
 /* ---- coroutine.c */
 
-enum { COROUTINE_SLOTS = EVENT_KINDS + 1 }; /* used at the bottom of each */
+/* Used at the bottom of each; timers bring their own function. */
+enum { COROUTINE_SLOTS = EVENT_TIMER + 1 };
 
 void coroutine_set_up(struct script *script, lua_State *L);
 /* False when there is no memory. */
@@ -186,34 +218,143 @@ void coroutine_give(struct script *script, struct coroutine co);
 int coroutine_push_event(struct script *script, lua_State *co,
                          struct event *event);
 
-/* ---- strand.c: the events of one connection, one after the other */
+/* ---- waiter.c: a coroutine that is suspended, and what ends its wait */
 
-struct strand;
+/* How a wait can end besides by what it waits for. */
+enum wait_end {
+  WAIT_TIMED_OUT,
+  WAIT_CANCELLED,
+  WAIT_LOST, /* nobody can end it any more */
+  WAIT_ENDS,
+};
 
-/* Runs the event, or queues it behind the one that waits. */
-void strand_deliver(struct script *script, struct event *event);
-/* The event's coroutine waits for script->wait_ticket. */
-void strand_wait(struct script *script, struct event *event,
-                 struct coroutine co);
-/* The wait is over: takes its results from the top of L. The handler goes on at
- * the end of this turn. */
-void strand_wake(struct strand *strand, lua_State *L, int arguments);
-/* Nobody can end the wait any more: its handler is ended with an error. */
-void strand_lose_ticket(struct strand *strand);
-void strand_run_ready(struct script *script);
-/* Ends every wait without an answer: the server is closing. */
-void strand_drop_all(struct script *script);
+enum { WAIT_MOST_SECONDS = 366 * 86400 };
+
+/* Part of a strand or a task. What it waits for is cleared when the wait is
+ * over; it then stands in script->ready until it goes on. */
+struct waiter {
+  struct list in_ready;
+  struct script *script;
+  struct coroutine co;
+  struct alarm alarm;    /* a time ends the wait */
+  struct ticket *ticket; /* who has it ends the wait, or NULL */
+  struct strand *heard;  /* whose next event ends the wait, or NULL */
+  int arguments;         /* on co, for its next resume */
+  bool is_waiting;       /* until it goes on */
+  void (*go_on)(struct waiter *waiter);
+};
+
+void waiter_init(struct waiter *waiter, struct script *script,
+                 void (*go_on)(struct waiter *waiter));
+/* The wait is over: so many results are on its coroutine. It goes on at the end
+ * of this turn. */
+void waiter_wake(struct waiter *waiter, int arguments);
+/* The same, for a wait that did not get what it waited for. Nothing for one
+ * that does not wait (any more). */
+void waiter_end(struct waiter *waiter, enum wait_end end);
+void waiter_push_mark(lua_State *L, enum wait_end end);
+/* Forgets the wait; whose it is releases the coroutine. */
+void waiter_drop(struct waiter *waiter);
+/* For go_on: a lua_resume status. */
+int waiter_resume(struct waiter *waiter, struct run run);
+void waiters_run(struct script *script);
+
+/* The waiter of what runs in `L`, which yields next; raises where nothing can
+ * wait. The caller says what ends the wait and sets is_waiting. */
+struct waiter *wait_begin(struct script *script, lua_State *L);
+void wait_until(struct waiter *waiter, double seconds);
+/* Seconds from Lua, and as milliseconds, rounded up. */
+double wait_check_seconds(lua_State *L, int index);
+uint64_t wait_ms(double seconds);
+
+/* Functions of waiting.lua: */
+int wait_check(lua_State *L);
+int wait_yield(lua_State *L);
+int wait_sleep(lua_State *L);
+void waiting_set_up(struct script *script, lua_State *L);
 
 /* ---- ticket.c */
 
 /* Emptied when its wait is over. */
 struct ticket {
-  struct strand *strand;
+  struct waiter *waiter;
 };
 
+/* Raises unless a ticket is at that index. */
+struct ticket *ticket_check(lua_State *L, int index);
 int ticket_new(lua_State *L);
-int ticket_wait(lua_State *L);
+int ticket_begin(lua_State *L);
 int ticket_wake(lua_State *L);
+
+/* ---- task.c: functions that run by themselves */
+
+struct waiter *task_waiter(struct task *task);
+bool task_is_cancelled(const struct task *task);
+/* Runs what the timer calls, now; timer_done follows. False without memory. */
+bool task_run_timer(struct script *script, struct timer *timer);
+/* None of them goes on. */
+void tasks_drop(struct script *script);
+void task_open(lua_State *L);
+int task_spawn(lua_State *L);
+
+/* ---- timer.c */
+
+/* Pushes what it calls and its arguments; returns how many those are. */
+int timer_push(struct timer *timer, lua_State *co);
+/* What it called has ended. */
+void timer_done(struct timer *timer);
+void timer_cancel(struct timer *timer);
+void timers_cancel(struct list *timers);
+void timer_open(lua_State *L);
+int timer_new(lua_State *L);
+
+/* ---- strand.c: the events of one connection, one after the other */
+
+/* Runs the event, or queues it behind the one that waits. */
+void strand_deliver(struct script *script, struct event *event);
+/* Of its handler; NULL without memory. */
+struct waiter *strand_waiter(struct script *script, struct connection *conn);
+bool strand_is_waiting(const struct connection *conn);
+/* The handler of this event is the one that waits, in that coroutine. */
+void strand_wait(struct event *event, struct coroutine co);
+/* Ends every wait without an answer: the server is closing. */
+void strands_drop(struct script *script);
+/* Its last event has been told. */
+void strand_closed(struct connection *conn);
+/* Where its timers stand (timer.in_owner); NULL without memory. */
+struct list *strand_timers(struct script *script, struct connection *conn);
+
+/* How many events are queued. */
+size_t strand_queued(const struct connection *conn);
+
+/* Line mode: messages are not told but received (receive.c). */
+enum line {
+  LINE_NONE,
+  LINE_RUN,  /* while its handler `run` runs */
+  LINE_FREE, /* by whoever wants to: it has no handlers */
+};
+/* False without memory. */
+bool strand_begin_line(struct script *script, struct connection *conn,
+                       enum line line);
+void strand_end_line(struct connection *conn);
+enum line strand_line(const struct connection *conn);
+/* The first message or close that is queued, or NULL. */
+const struct event *strand_first(const struct connection *conn);
+void strand_take(struct connection *conn, const struct event *first);
+/* The next of them ends this wait. False without memory. */
+bool strand_hear(struct script *script, struct connection *conn,
+                 struct waiter *waiter);
+bool strand_is_heard(const struct connection *conn);
+void strand_stop_hearing(struct strand *strand);
+
+/* ---- receive.c */
+
+int receive_take(lua_State *L);
+int receive_hear(lua_State *L);
+int receive_begin_run(lua_State *L);
+int receive_begin_line(lua_State *L);
+/* Its handler `run` has ended. */
+void receive_run_ended(struct event *event, bool is_well);
 
 /* ---- connection_object.c: the connection as Lua sees it */
 
@@ -233,6 +374,10 @@ void connection_object_push(struct script *script, lua_State *L,
 /* The connection is gone; scripts may keep the object for ever. */
 void connection_object_empty(struct script *script, struct connection *conn);
 struct connection_object *connection_object_to(lua_State *L, int index);
+/* How it closed, for a receive that comes later: nil, code and reason; only nil
+ * when that is not known. The object is at 1. */
+void connection_object_keep_close(struct script *script, struct event *event);
+int connection_object_push_close(lua_State *L);
 /* Keeps the request at the top as conn.httpRequest, if the app has written to
  * it or in any case. Pops it. May raise. */
 void connection_object_keep_request(struct script *script, lua_State *L,
@@ -254,16 +399,56 @@ void message_note_received(struct script *script, lua_State *L);
 void topic_object_open(lua_State *L);
 int topic_object_get(lua_State *L);
 
+/* ---- caller_object.c: a connection to an HTTP server */
+
+void caller_object_open(lua_State *L);
+int caller_object_new(lua_State *L);
+/* Ends them all, and nobody is told. */
+void caller_object_close_all(struct script *script);
+
+/* ---- redis_object.c: a connection to a Redis server as Lua sees it */
+
+void redis_object_open(lua_State *L);
+/* core.redis and core.redisCommand */
+int redis_object_new(lua_State *L);
+int redis_object_format(lua_State *L);
+/* Sends what handlers have written in this turn. */
+void redis_object_flush(struct script *script);
+void redis_object_close_all(struct script *script);
+
 /* ---- request.c: requests and what is decided on them */
 
 /* Pushes the table that Lua knows as a request. May raise. */
 void request_push(struct script *script, lua_State *L, struct connection *conn,
                   const struct http_head *head);
-/* Carries out what the listener's function returned: three values on `co`, from
+/* Carries out what the listener's function returned: four values on `co`, from
  * `first` on. */
 void request_decided(struct script *script, lua_State *co, int first,
                      struct connection *conn, int request);
 void request_failed(struct connection *conn);
+/* Pushes the list name, value, name, value, ... May raise. */
+void request_push_headers(lua_State *L, const struct http_header *headers,
+                          size_t count);
+
+/* ---- connect.c */
+
+void connect_open(lua_State *L);
+int connect_start(lua_State *L);
+int connect_answer_metatable(lua_State *L);
+/* Ends every attempt; who waits for it is not told. */
+void connects_end(struct script *script);
+/* Pushes the table that Lua knows as an answer. May raise. */
+void connect_push_answer(struct script *script, lua_State *L,
+                         const struct http_answer *answer, struct slice body);
+
+/* ---- source.c: a body that comes piece by piece */
+
+/* Of the functions at two indices, the second of which may be nil. `made` is
+ * the caller's as soon as it is not NULL, also when this raises. */
+void source_new(struct script *script, lua_State *L, int next, int over,
+                struct answer_source **made);
+/* Carries out what its function returned. */
+void source_returned(lua_State *co, int index, struct connection *conn);
 
 /* ---- listen.c */
 

@@ -10,16 +10,16 @@
 #include "proto/handshake.h"
 #include "proto/http_response.h"
 
-static void set_raw_headers(lua_State *L, const struct http_head *head) {
-  lua_createtable(L, (int)head->count * 2, 0);
-  for (size_t i = 0; i < head->count; i++) {
-    const struct http_header *header = &head->headers[i];
+void request_push_headers(lua_State *L, const struct http_header *headers,
+                          size_t count) {
+  lua_createtable(L, (int)count * 2, 0);
+  for (size_t i = 0; i < count; i++) {
+    const struct http_header *header = &headers[i];
     lua_pushlstring(L, header->name.at, header->name.length);
     lua_rawseti(L, -2, (int)(2 * i + 1));
     lua_pushlstring(L, header->value.at, header->value.length);
     lua_rawseti(L, -2, (int)(2 * i + 2));
   }
-  lua_setfield(L, -2, "rawHeaders");
 }
 
 static void set_peer(lua_State *L, const struct connection *conn) {
@@ -50,7 +50,8 @@ void request_push(struct script *script, lua_State *L, struct connection *conn,
   script_set_text(L, "target", head->target);
   lua_pushfstring(L, "%d.%d", head->major, head->minor);
   lua_setfield(L, -2, "version");
-  set_raw_headers(L, head);
+  request_push_headers(L, head->headers, head->count);
+  lua_setfield(L, -2, "rawHeaders");
   set_peer(L, conn);
   script_set_text(L, "body", connection_body(conn));
   set_upgrade(L, head);
@@ -72,7 +73,9 @@ struct decision {
   struct script_endpoint *endpoint; /* NULL: answer with the status */
   bool is_raw;
   int status;
-  struct slice text; /* the sub-protocol or the body */
+  struct slice text;            /* the sub-protocol or the body */
+  struct answer_source *source; /* what the body comes from, or NULL */
+  uint64_t length;              /* of that, if the app knows it */
   struct buffer headers;
 };
 
@@ -88,7 +91,40 @@ static bool is_own_header(struct slice name) {
   return false;
 }
 
-static void add_header(lua_State *L, struct buffer *lines, int name,
+/* ANSWER_LENGTH_UNKNOWN when it is no number of bytes. */
+static uint64_t length_in(struct slice text) {
+  uint64_t length = 0;
+  if (!text.at || text.length == 0 || text.length > 18) {
+    return ANSWER_LENGTH_UNKNOWN;
+  }
+  for (size_t i = 0; i < text.length; i++) {
+    unsigned digit = (unsigned char)text.at[i] - (unsigned)'0';
+    if (digit > 9) return ANSWER_LENGTH_UNKNOWN;
+    length = length * 10 + digit;
+  }
+  return length;
+}
+
+/* Is it the length of a body that comes piece by piece, which only the app may
+ * know? */
+static bool take_length(lua_State *L, struct decision *decision,
+                        const struct slice parts[2]) {
+  if (!decision->source ||
+      !slice_equals_nocase(parts[0], SLICE("Content-Length"))) {
+    return false;
+  }
+  if (decision->length != ANSWER_LENGTH_UNKNOWN) {
+    luaL_error(L, "Content-Length is there twice");
+  }
+  decision->length = length_in(parts[1]);
+  if (decision->length == ANSWER_LENGTH_UNKNOWN) {
+    luaL_error(L, "Content-Length is a whole number of bytes, not \"%s\"",
+               parts[1].at);
+  }
+  return true;
+}
+
+static void add_header(lua_State *L, struct decision *decision, int name,
                        int value) {
   struct slice parts[2];
   parts[0].at = lua_tolstring(L, name, &parts[0].length);
@@ -100,38 +136,39 @@ static void add_header(lua_State *L, struct buffer *lines, int name,
     luaL_error(L, "header \"%s\" has characters that no header may have",
                lua_tostring(L, name));
   }
+  if (take_length(L, decision, parts)) return;
   if (is_own_header(parts[0])) {
     luaL_error(L, "header \"%s\" is the server's own and cannot be set",
                lua_tostring(L, name));
   }
-  if (!http_response_header(lines, parts[0], parts[1])) {
+  if (!http_response_header(&decision->headers, parts[0], parts[1])) {
     luaL_error(L, "out of memory");
   }
 }
 
 /* The values of one name: a string, or a list of them. */
-static void add_values(lua_State *L, struct buffer *lines, int name,
+static void add_values(lua_State *L, struct decision *decision, int name,
                        int value) {
   if (!lua_istable(L, value)) {
-    add_header(L, lines, name, value);
+    add_header(L, decision, name, value);
     return;
   }
   int count = (int)lua_objlen(L, value);
   for (int i = 1; i <= count; i++) {
     lua_rawgeti(L, value, i);
-    add_header(L, lines, name, lua_gettop(L));
+    add_header(L, decision, name, lua_gettop(L));
     lua_pop(L, 1);
   }
 }
 
-static void read_headers(lua_State *L, int index, struct buffer *lines) {
+static void read_headers(lua_State *L, int index, struct decision *decision) {
   if (lua_isnoneornil(L, index)) return;
   luaL_checktype(L, index, LUA_TTABLE);
   lua_pushnil(L);
   while (lua_next(L, index)) {
     int value = lua_gettop(L);
     lua_pushvalue(L, value - 1); /* tolstring must not touch next's key */
-    add_values(L, lines, value + 1, value);
+    add_values(L, decision, value + 1, value);
     lua_settop(L, value - 1);
   }
 }
@@ -150,18 +187,22 @@ static void read_endpoint(lua_State *L, struct decision *decision) {
   if (!http_header_is_safe(SLICE("Sec-WebSocket-Protocol"), decision->text)) {
     luaL_error(L, "the sub-protocol has characters that no header may have");
   }
-  read_headers(L, 3, &decision->headers);
+  read_headers(L, 3, decision);
 }
 
-/* status [, body [, headers]] */
+/* status [, body [, headers [, over]]] */
 static void read_answer(lua_State *L, struct decision *decision) {
   decision->status = (int)lua_tointeger(L, 1);
   if (decision->status < 200 || decision->status > 599) {
     luaL_error(L, "%d is no status to answer with: 200 to 599 are",
                decision->status);
   }
-  read_text(L, 2, &decision->text);
-  read_headers(L, 3, &decision->headers);
+  if (lua_isfunction(L, 2)) {
+    source_new(decision->script, L, 2, 4, &decision->source);
+  } else {
+    read_text(L, 2, &decision->text);
+  }
+  read_headers(L, 3, decision);
 }
 
 static bool says_raw(lua_State *L) {
@@ -174,8 +215,8 @@ static int read_decision(lua_State *L) {
   script_push_held(decision->script, L, decision->request);
   decision->opening = script_hold(decision->script, L);
   lua_settop(L, 0);
-  for (int i = 0; i < 3; i++) lua_pushvalue(decision->co, decision->first + i);
-  lua_xmove(decision->co, L, 3);
+  for (int i = 0; i < 4; i++) lua_pushvalue(decision->co, decision->first + i);
+  lua_xmove(decision->co, L, 4);
   decision->is_raw = says_raw(L);
   decision->endpoint = script_to_endpoint(L, decision->is_raw ? 2 : 1);
   if (decision->is_raw && decision->endpoint) return 0;
@@ -198,7 +239,10 @@ static void carry_out(struct script *script, struct connection *conn,
                           decision->headers.length};
   script->opening = conn;
   script->opening_request = decision->opening;
-  if (!decision->endpoint) {
+  if (decision->source) {
+    connection_begin_answer(conn, decision->status, headers, decision->length,
+                            decision->source);
+  } else if (!decision->endpoint) {
     connection_answer(conn, decision->status, headers, decision->text);
   } else if (decision->is_raw) {
     connection_hand_over(conn, &decision->endpoint->base);
@@ -215,11 +259,13 @@ void request_decided(struct script *script, lua_State *co, int first,
                               .co = co,
                               .first = first,
                               .request = request,
-                              .opening = LUA_NOREF};
+                              .opening = LUA_NOREF,
+                              .length = ANSWER_LENGTH_UNKNOWN};
   if (script_protect(script, read_decision, &decision, "request")) {
     carry_out(script, conn, &decision);
   } else {
     request_failed(conn);
+    if (decision.source) decision.source->drop(decision.source);
   }
   if (!conn->told_open) script_release(script, decision.opening);
   buffer_free(&decision.headers);

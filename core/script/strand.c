@@ -9,28 +9,28 @@
  *   deliver --no strand--> run --returns--> coroutine back to the pool
  *       |                   '----waits----> strand -- wake --> ready --> run on
  *       '--strand--> queue ------------------'
+ *
+ * A handler may also take the next message itself (receive.c); then it is the
+ * queue that ends its wait. A connection in line mode has nobody else: all that
+ * happens is queued until it is received.
  */
 #include "base/mem.h"
+#include "base/pool.h"
 #include "internal.h"
 
-enum {
-  QUEUE_EVENTS = 64,
-  QUEUE_BYTES = 256 * 1024,
-};
-
-/* Made by the first wait of a handler, freed when nothing waits and nothing is
- * queued. Holds its connection; owns the queued events. */
+/* Made by the first wait of a handler, the first timer, or line mode; freed
+ * when none of them is left and nothing is queued. Holds its connection; owns
+ * the queued events. */
 struct strand {
-  struct list in_ready, in_script;
-  struct script *script;
-  struct event current; /* its handler waits; the data is gone by then */
-  struct coroutine co;
-  int arguments; /* for its next resume */
-  bool is_waiting;
-  bool is_lost;          /* nobody can end the wait any more */
-  struct ticket *ticket; /* whose holder ends the wait; NULL: nobody can */
+  struct waiter waiter; /* the handler, while it waits */
+  struct list in_script;
+  struct event current;    /* the handler's event; its data is gone by then */
+  struct waiter *receiver; /* waits for the next event, or NULL */
+  struct list timers;
   struct list queue;
   size_t count, bytes;
+  enum line line;
+  bool is_busy; /* one of its events is being run */
 };
 
 struct queued_event {
@@ -39,12 +39,35 @@ struct queued_event {
   char data[];
 };
 
+static struct strand *strand_of(const struct connection *conn) {
+  return conn->app;
+}
+
+static struct connection *conn_of(const struct strand *strand) {
+  return strand->current.conn;
+}
+
+/* A connection without a component has only HTTP's one request at a time. */
+static const struct limits *limits_of(const struct strand *strand) {
+  const struct endpoint *endpoint = conn_of(strand)->endpoint;
+  return endpoint ? &endpoint->limits : &limits_default;
+}
+
 static bool is_full(const struct strand *strand) {
-  return strand->count > QUEUE_EVENTS || strand->bytes > QUEUE_BYTES;
+  const struct limits *most = limits_of(strand);
+  return strand->count > most->queue_events ||
+         strand->bytes > most->queue_bytes;
 }
 
 static bool is_half_empty(const struct strand *strand) {
-  return strand->count <= QUEUE_EVENTS / 2 && strand->bytes <= QUEUE_BYTES / 2;
+  const struct limits *most = limits_of(strand);
+  return strand->count <= most->queue_events / 2 &&
+         strand->bytes <= most->queue_bytes / 2;
+}
+
+/* What receive.c takes out of the queue. */
+static bool is_received(const struct event *event) {
+  return event->kind == EVENT_MESSAGE || event->kind == EVENT_CLOSE;
 }
 
 static void queue_event(struct strand *strand, struct event *event) {
@@ -52,7 +75,7 @@ static void queue_event(struct strand *strand, struct event *event) {
   struct queued_event *queued = mem_alloc(size);
   if (!queued) {
     connection_terminate(event->conn);
-    event_end(strand->script, event);
+    event_end(strand->waiter.script, event);
     return;
   }
   queued->event = *event;
@@ -65,139 +88,237 @@ static void queue_event(struct strand *strand, struct event *event) {
   strand->count++;
   strand->bytes += event->data.length;
   if (is_full(strand)) connection_pause(event->conn, PAUSE_BUSY);
+  if (strand->receiver && is_received(event)) {
+    waiter_wake(strand->receiver, 0);
+  }
 }
 
-static struct queued_event *next_queued(struct strand *strand) {
-  struct list *link = list_take_first(&strand->queue);
-  if (!link) return NULL;
-  struct queued_event *queued = LIST_OWNER(link, struct queued_event, link);
+static struct queued_event *first_queued(const struct strand *strand) {
+  if (list_is_empty(&strand->queue)) return NULL;
+  return LIST_OWNER(strand->queue.next, struct queued_event, link);
+}
+
+static void take_queued(struct strand *strand, struct queued_event *queued) {
+  list_remove(&queued->link);
   strand->count--;
   strand->bytes -= queued->event.data.length;
-  return queued;
+  if (is_half_empty(strand)) connection_resume(conn_of(strand), PAUSE_BUSY);
 }
 
-void strand_wait(struct script *script, struct event *event,
-                 struct coroutine co) {
-  struct connection *conn = event->conn;
+static void go_on(struct waiter *waiter);
+
+/* The connection's, made if there is none. NULL without memory. */
+static struct strand *need_strand(struct script *script,
+                                  struct connection *conn) {
   struct strand *strand = conn->app;
-  if (!strand) {
-    strand = mem_alloc_zeroed(1, sizeof *strand);
-    if (!strand) {
-      script_release(script, co.held);
-      event_end(script, event);
-      connection_terminate(conn);
-      return;
-    }
-    list_init(&strand->queue);
-    list_init(&strand->in_ready);
-    list_init(&strand->in_script);
-    list_append(&script->strands, &strand->in_script);
-    strand->script = script;
-    conn->app = strand;
-    connection_hold(conn);
-  }
-  strand->current = *event;
-  strand->current.data = SLICE("");
-  strand->co = co;
-  strand->is_waiting = true;
-  strand->ticket = script->wait_ticket;
-  strand->ticket->strand = strand;
+  if (strand) return strand;
+  strand = pool_take(sizeof *strand);
+  if (!strand) return NULL;
+  *strand = (struct strand){.current.conn = conn, .current.value = LUA_NOREF};
+  waiter_init(&strand->waiter, script, go_on);
+  list_init(&strand->queue);
+  list_init(&strand->timers);
+  list_init(&strand->in_script);
+  list_append(&script->strands, &strand->in_script);
+  conn->app = strand;
+  connection_hold(conn);
+  return strand;
+}
+
+static bool is_in_use(const struct strand *strand) {
+  return strand->waiter.is_waiting || strand->line || strand->receiver ||
+         !list_is_empty(&strand->timers) || !list_is_empty(&strand->queue);
 }
 
 static void free_strand(struct strand *strand) {
-  struct connection *conn = strand->current.conn;
+  struct connection *conn = conn_of(strand);
+  waiter_drop(&strand->waiter);
   list_remove(&strand->in_script);
-  list_remove(&strand->in_ready);
   conn->app = NULL;
-  mem_free(strand);
+  pool_give(strand, sizeof *strand);
   connection_drop(conn);
 }
 
-/* Runs what queued up, until something waits again or nothing is left. */
-static void run_queue(struct strand *strand, struct connection *conn) {
+static void run_queued(struct strand *strand, struct queued_event *queued) {
+  take_queued(strand, queued);
+  event_run(strand->waiter.script, &queued->event);
+  mem_free(queued);
+}
+
+/* Runs what queued up, until something waits again or nothing is left. The
+ * strand may be gone afterwards. */
+static void run_queue(struct strand *strand) {
   struct queued_event *queued;
-  while (!strand->is_waiting && (queued = next_queued(strand))) {
-    event_run(strand->script, &queued->event);
-    mem_free(queued);
-    if (is_half_empty(strand)) connection_resume(conn, PAUSE_BUSY);
+  strand->is_busy = true;
+  while (!strand->waiter.is_waiting && !strand->line &&
+         (queued = first_queued(strand))) {
+    run_queued(strand, queued);
   }
-  if (!strand->is_waiting) free_strand(strand);
+  strand->is_busy = false;
+  if (!is_in_use(strand)) free_strand(strand);
 }
 
-static void run_on(struct strand *strand) {
-  struct connection *conn = strand->current.conn;
+/* ---- a handler that waits */
+
+struct waiter *strand_waiter(struct script *script, struct connection *conn) {
+  struct strand *strand = need_strand(script, conn);
+  return strand ? &strand->waiter : NULL;
+}
+
+bool strand_is_waiting(const struct connection *conn) {
+  return conn->app && strand_of(conn)->waiter.is_waiting;
+}
+
+void strand_wait(struct event *event, struct coroutine co) {
+  struct strand *strand = strand_of(event->conn);
+  strand->current = *event;
+  strand->current.data = SLICE("");
+  strand->waiter.co = co;
+}
+
+static void go_on(struct waiter *waiter) {
+  struct strand *strand = LIST_OWNER(waiter, struct strand, waiter);
   struct event event = strand->current;
-  strand->is_waiting = false;
-  if (strand->is_lost) {
-    strand->is_lost = false;
-    script_release(strand->script, strand->co.held);
-    event_abandon(strand->script, &event);
-    run_queue(strand, conn);
-    return;
-  }
-  int status = script_resume(strand->script, strand->co.L, strand->arguments);
-  event_finish(strand->script, &event, strand->co, status);
-  run_queue(strand, conn);
-}
-
-/* Those that are ready now. What they wake goes on in the next turn: two that
- * wake each other for ever must not keep everybody else from theirs. */
-void strand_run_ready(struct script *script) {
-  struct list now, *link;
-  list_init(&now);
-  list_move_all(&now, &script->ready);
-  while ((link = list_take_first(&now))) {
-    run_on(LIST_OWNER(link, struct strand, in_ready));
-  }
+  struct coroutine co = waiter->co;
+  strand->is_busy = true;
+  int status = waiter_resume(
+      waiter, (struct run){.what = event_name(event.kind), .conn = event.conn});
+  event_finish(waiter->script, &event, co, status);
+  run_queue(strand);
 }
 
 /* The handler is never resumed. Of what is queued behind it only onClose is
  * still told: each onOpen has one. */
 static void drop_strand(struct strand *strand) {
+  struct script *script = strand->waiter.script;
   struct queued_event *queued;
-  if (strand->ticket) strand->ticket->strand = NULL;
-  strand->is_waiting = false;
-  script_release(strand->script, strand->co.held);
-  event_end(strand->script, &strand->current);
-  while (!strand->is_waiting && (queued = next_queued(strand))) {
-    bool is_told = queued->event.kind == EVENT_CLOSE;
-    if (is_told)
-      event_run(strand->script, &queued->event);
-    else
-      event_end(strand->script, &queued->event);
+  bool was_waiting = strand->waiter.is_waiting;
+  strand->line = LINE_NONE;
+  waiter_drop(&strand->waiter);
+  if (strand->receiver) waiter_end(strand->receiver, WAIT_CANCELLED);
+  timers_cancel(&strand->timers);
+  if (was_waiting) {
+    script_release(script, strand->waiter.co.held);
+    event_end(script, &strand->current);
+  }
+  while (!strand->waiter.is_waiting && (queued = first_queued(strand))) {
+    if (queued->event.kind == EVENT_CLOSE) {
+      run_queued(strand, queued);
+      continue;
+    }
+    take_queued(strand, queued);
+    event_end(script, &queued->event);
     mem_free(queued);
   }
-  if (!strand->is_waiting) free_strand(strand);
+  if (!is_in_use(strand)) free_strand(strand);
 }
 
-void strand_drop_all(struct script *script) {
+void strands_drop(struct script *script) {
   while (!list_is_empty(&script->strands)) {
     struct list *link = script->strands.next;
     drop_strand(LIST_OWNER(link, struct strand, in_script));
   }
 }
 
-void strand_deliver(struct script *script, struct event *event) {
-  struct strand *strand = event->conn->app;
-  if (strand && (strand->is_waiting || strand->count > 0) &&
-      event->kind != EVENT_ERROR) {
+size_t strand_queued(const struct connection *conn) {
+  return conn->app ? strand_of(conn)->count : 0;
+}
+
+/* ---- its timers */
+
+struct list *strand_timers(struct script *script, struct connection *conn) {
+  struct strand *strand = need_strand(script, conn);
+  return strand ? &strand->timers : NULL;
+}
+
+void strand_closed(struct connection *conn) {
+  if (conn->app) timers_cancel(&strand_of(conn)->timers);
+}
+
+/* ---- what is received */
+
+enum line strand_line(const struct connection *conn) {
+  return conn->app ? strand_of(conn)->line : LINE_NONE;
+}
+
+bool strand_begin_line(struct script *script, struct connection *conn,
+                       enum line line) {
+  struct strand *strand = need_strand(script, conn);
+  if (strand) strand->line = line;
+  return strand != NULL;
+}
+
+void strand_end_line(struct connection *conn) {
+  struct strand *strand = strand_of(conn);
+  strand->line = LINE_NONE;
+  if (!strand->is_busy) run_queue(strand);
+}
+
+/* What stands before it is told when the handler that receives has ended. */
+const struct event *strand_first(const struct connection *conn) {
+  struct strand *strand = strand_of(conn);
+  if (!strand) return NULL;
+  struct list *link = strand->queue.next;
+  for (; link != &strand->queue; link = link->next) {
+    struct event *event = &LIST_OWNER(link, struct queued_event, link)->event;
+    if (is_received(event)) return event;
+  }
+  return NULL;
+}
+
+void strand_take(struct connection *conn, const struct event *first) {
+  struct queued_event *queued = LIST_OWNER(first, struct queued_event, event);
+  take_queued(strand_of(conn), queued);
+  mem_free(queued);
+}
+
+bool strand_hear(struct script *script, struct connection *conn,
+                 struct waiter *waiter) {
+  struct strand *strand = need_strand(script, conn);
+  if (!strand) return false;
+  strand->receiver = waiter;
+  waiter->heard = strand;
+  return true;
+}
+
+bool strand_is_heard(const struct connection *conn) {
+  return conn->app && strand_of(conn)->receiver;
+}
+
+void strand_stop_hearing(struct strand *strand) {
+  strand->receiver = NULL;
+}
+
+/* ---- delivery */
+
+static bool is_queued(const struct strand *strand, const struct event *event) {
+  if (event->kind == EVENT_ERROR) return false;
+  return strand->waiter.is_waiting || strand->line || strand->count > 0;
+}
+
+static void deliver_queued(struct strand *strand, struct event *event) {
+  if (strand->line && !is_received(event))
+    event_end(strand->waiter.script, event); /* nobody asks for it */
+  else
     queue_event(strand, event);
+}
+
+/* Nobody receives, just now, from a line that has been read to its end. */
+static bool is_over(const struct strand *strand, const struct event *event) {
+  return strand->line == LINE_FREE && event->kind == EVENT_CLOSE &&
+         strand->count == 0 && !strand->receiver;
+}
+
+void strand_deliver(struct script *script, struct event *event) {
+  struct connection *conn = event->conn;
+  if (conn->app && is_over(conn->app, event)) {
+    strand_of(conn)->line = LINE_NONE;
+    connection_object_keep_close(script, event);
+  }
+  if (conn->app && is_queued(conn->app, event)) {
+    deliver_queued(conn->app, event);
     return;
   }
   event_run(script, event);
-}
-
-void strand_wake(struct strand *strand, lua_State *L, int arguments) {
-  strand->ticket = NULL;
-  strand->arguments = arguments;
-  lua_xmove(L, strand->co.L, arguments);
-  list_append(&strand->script->ready, &strand->in_ready);
-}
-
-/* Called by the collector: what has to be done is done at the end of the turn.
- */
-void strand_lose_ticket(struct strand *strand) {
-  strand->ticket = NULL;
-  strand->is_lost = true;
-  list_append(&strand->script->ready, &strand->in_ready);
+  if (conn->app && !strand_of(conn)->is_busy) run_queue(conn->app);
 }

@@ -11,14 +11,21 @@ static const char ticket_name[] = "ratchet.Ticket";
 
 static int ticket_gc(lua_State *L) {
   struct ticket *ticket = lua_touserdata(L, 1);
-  if (ticket->strand) strand_lose_ticket(ticket->strand);
-  ticket->strand = NULL;
+  struct waiter *waiter = ticket->waiter;
+  /* One that a time ends too goes on by that. */
+  if (waiter && !clock_has(&waiter->alarm)) waiter_end(waiter, WAIT_LOST);
+  if (ticket->waiter) ticket->waiter->ticket = NULL;
+  ticket->waiter = NULL;
   return 0;
+}
+
+struct ticket *ticket_check(lua_State *L, int index) {
+  return luaL_checkudata(L, index, ticket_name);
 }
 
 int ticket_new(lua_State *L) {
   struct ticket *ticket = lua_newuserdata(L, sizeof *ticket);
-  ticket->strand = NULL;
+  ticket->waiter = NULL;
   if (luaL_newmetatable(L, ticket_name)) {
     lua_pushcfunction(L, ticket_gc);
     lua_setfield(L, -2, "__gc");
@@ -27,26 +34,25 @@ int ticket_new(lua_State *L) {
   return 1;
 }
 
-/* wait(ticket) returns what wake was given. */
-int ticket_wait(lua_State *L) {
-  struct script *script = script_of(L);
-  struct ticket *ticket = luaL_checkudata(L, 1, ticket_name);
-  if (ticket->strand) return luaL_error(L, "this ticket is in use");
-  if (script->running != L) {
-    return luaL_error(L, "only a handler can wait, and not from inside a "
-                         "coroutine of its own");
-  }
-  script->wait_ticket = ticket;
-  lua_settop(L, 1); /* yielded, so that it is there until the wait has begun */
-  return lua_yield(L, 1);
+/* begin(ticket [, seconds]): from here on the caller waits; it yields next. */
+int ticket_begin(lua_State *L) {
+  struct ticket *ticket = ticket_check(L, 1);
+  double seconds = lua_isnoneornil(L, 2) ? -1 : wait_check_seconds(L, 2);
+  if (ticket->waiter) return luaL_error(L, "this ticket is in use");
+  struct waiter *waiter = wait_begin(script_of(L), L);
+  waiter->is_waiting = true;
+  waiter->ticket = ticket;
+  ticket->waiter = waiter;
+  if (seconds >= 0) wait_until(waiter, seconds);
+  return 0;
 }
 
 /* wake(ticket, ...): the handler goes on at the end of this turn. False when
  * nothing waits for it (any more). */
 int ticket_wake(lua_State *L) {
-  struct ticket *ticket = luaL_checkudata(L, 1, ticket_name);
-  struct strand *strand = ticket->strand;
-  if (!strand) {
+  struct ticket *ticket = ticket_check(L, 1);
+  struct waiter *waiter = ticket->waiter;
+  if (!waiter) {
     lua_pushboolean(L, 0);
     return 1;
   }
@@ -54,8 +60,8 @@ int ticket_wake(lua_State *L) {
   if (arguments > MOST_VALUES) {
     return luaL_error(L, "wake passes %d values at most", MOST_VALUES);
   }
-  ticket->strand = NULL;
-  strand_wake(strand, L, arguments);
+  lua_xmove(L, waiter->co.L, arguments);
+  waiter_wake(waiter, arguments);
   lua_pushboolean(L, 1);
   return 1;
 }

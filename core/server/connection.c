@@ -12,6 +12,8 @@ const struct limits limits_default = {
     .overflow = OVERFLOW_CLOSE,
     .keep_alive = 30 * 1000,
     .close_timeout = 5 * 1000,
+    .queue_events = 64,
+    .queue_bytes = 256 * 1024,
 };
 
 /* How long what the peer still sends is thrown away after our FIN. */
@@ -24,7 +26,12 @@ static bool is_read(const struct connection *conn) {
   switch (conn->state) {
   case CONNECTION_PROXY:
   case CONNECTION_HTTP:
-  case CONNECTION_BODY: return !conn->paused;
+  case CONNECTION_BODY: return !conn->paused && !conn->peer_ended;
+  case CONNECTION_ASKING: return true;
+  /* What is behind the request may come, and the peer's end is heard of. */
+  case CONNECTION_ANSWERING:
+    return !conn->paused && !conn->peer_ended &&
+           conn->unread.length < conn->service->max_header_size;
   case CONNECTION_CLOSING: return conn->unread.length == 0;
   case CONNECTION_ENDING: return !conn->peer_ended;
   case CONNECTION_RAW:
@@ -57,6 +64,8 @@ void connection_set_timer(struct connection *conn, uint64_t delay) {
  * that is just closing the connection. */
 static void release_input(struct connection *conn) {
   http_free_body(conn);
+  opening_free(conn);
+  answer_free(conn);
   if (conn->has_reader) reader_free(&conn->in.reader);
   conn->has_reader = false;
   buffer_free(&conn->unread);
@@ -102,6 +111,7 @@ void connection_end(struct connection *conn) {
 
 static void close_transport(struct connection *conn) {
   if (conn->state == CONNECTION_CLOSED) return;
+  if (conn->is_asking) opening_fail(conn, "The connection was lost.");
   conn->state = CONNECTION_CLOSED;
   connection_set_timer(conn, 0);
   conn->reading = false;
@@ -132,9 +142,10 @@ static void free_connection(struct connection *conn) {
   if (conn->is_refused) server->refused--;
   if (conn->is_counted) tally_leave(&server->tally, &conn->peer);
   if (conn->endpoint) endpoint_drop(conn->endpoint);
+  if (conn->is_outgoing) server->outgoing--;
   mem_free(conn);
   server->count--;
-  if (server->count == 0) server_end_drain(server);
+  server_note_gone(server);
 }
 
 /* The one place where a connection is freed. */
@@ -192,7 +203,9 @@ static void receive(struct connection *conn, uint8_t *bytes, size_t length) {
   case CONNECTION_PROXY: proxy_receive(conn, bytes, length); break;
   case CONNECTION_HTTP:
   case CONNECTION_BODY: http_receive(conn, bytes, length); break;
-  case CONNECTION_DECIDING: connection_keep_unread(conn, bytes, length); break;
+  case CONNECTION_DECIDING:
+  case CONNECTION_ANSWERING: connection_keep_unread(conn, bytes, length); break;
+  case CONNECTION_ASKING: opening_receive(conn, bytes, length); break;
   case CONNECTION_RAW: raw_receive(conn, bytes, length); break;
   case CONNECTION_OPEN:
   case CONNECTION_CLOSING: websocket_receive(conn, bytes, length); break;
@@ -227,8 +240,16 @@ static size_t on_space(void *owner, uint8_t **bytes) {
 static void peer_ended(struct connection *conn) {
   conn->peer_ended = true;
   conn->reading = false;
+  if (conn->state == CONNECTION_ASKING) {
+    opening_ended(conn);
+    return;
+  }
   if (conn->state == CONNECTION_ENDING) {
     if (conn->shut_down) close_transport(conn);
+    return;
+  }
+  if (conn->state == CONNECTION_ANSWERING) { /* it may still listen */
+    server_mark(conn->server, conn);
     return;
   }
   int code = conn->state == CONNECTION_RAW ? CLOSE_NORMAL : CLOSE_ABNORMAL;
@@ -377,11 +398,13 @@ static void tell_close(struct connection *conn) {
   conn->endpoint->events->close(conn->endpoint, conn, conn->close_code, reason);
 }
 
-/* Everything queued is with the kernel: FIN, and a moment for the peer's. */
+/* Everything queued is with the kernel: FIN, and a moment for the peer's. A
+ * client leaves the first FIN to the server (RFC 6455 7.1.1). */
 static void finish_ending(struct connection *conn) {
   if (conn->queue.length > 0 || conn->shut_down) return;
   conn->shut_down = true;
-  int error = conn->transport->ops->shutdown(conn->transport);
+  int error =
+      conn->is_outgoing ? 0 : conn->transport->ops->shutdown(conn->transport);
   if (error || conn->peer_ended)
     close_transport(conn);
   else
@@ -392,7 +415,10 @@ void connection_do_due(struct connection *conn) {
   connection_hold(conn);
   connection_resume(conn, PAUSE_TURN);
   if (conn->pull_due) pull(conn);
+  if (conn->peer_ended) http_end_after_peer(conn);
+  answer_ask(conn);
   output_flush(conn);
+  answer_flushed(conn);
   if (conn->state == CONNECTION_ENDING) finish_ending(conn);
   if (conn->state >= CONNECTION_ENDING) release_input(conn);
   if (conn->drain_due) tell_drain(conn);
@@ -407,6 +433,8 @@ void connection_timed_out(struct connection *conn) {
   case CONNECTION_HTTP:
   case CONNECTION_BODY:
   case CONNECTION_DECIDING: http_timed_out(conn); break;
+  case CONNECTION_ASKING: opening_timed_out(conn); break;
+  case CONNECTION_ANSWERING: answer_timed_out(conn); break;
   case CONNECTION_OPEN: websocket_silent(conn); break;
   default: connection_lose(conn, CLOSE_ABNORMAL); break;
   }

@@ -10,13 +10,15 @@
  *                                                                      |
  *   transport closed, nobody holds it: freed  <----------------- CLOSED
  *
+ * One that goes out (opening.h) begins in ASKING, and is OPEN with its 101.
  * Where a proxy has to say first whom it speaks for, all begins in PROXY. A
- * request with a body is in BODY before DECIDING; one whose answer keeps the
- * connection goes back to HTTP. CLOSING: our close frame is queued, the peer's
- * is awaited. ENDING: nothing more is delivered; what is queued goes out, then
- * FIN, then what the peer still sends is thrown away for a moment (RFC
- * 6455 7.1.1: closing at once could destroy our last bytes with a reset).
- * CLOSED: the transport is closing.
+ * request with a body is in BODY before DECIDING; one whose answer comes piece
+ * by piece is in ANSWERING behind it; when the answer keeps the connection, it
+ * goes back to HTTP. CLOSING: our close frame is queued, the peer's is awaited.
+ * ENDING: nothing more is delivered; what is queued goes out, then FIN, then
+ * what the peer still sends is thrown away for a moment (RFC 6455 7.1.1:
+ * closing at once could destroy our last bytes with a reset). CLOSED: the
+ * transport is closing.
  *
  * Closing is a state, freeing is an event: any function here may be called from
  * inside any event; the connection goes away only in connection_drop, when its
@@ -42,6 +44,8 @@ enum connection_state {
   CONNECTION_HTTP,
   CONNECTION_BODY,
   CONNECTION_DECIDING,
+  CONNECTION_ANSWERING,
+  CONNECTION_ASKING,
   CONNECTION_OPEN,
   CONNECTION_CLOSING,
   CONNECTION_ENDING,
@@ -65,13 +69,15 @@ struct connection {
   struct list in_server, in_due;
   struct server *server;
   struct transport *transport; /* NULL once it is closed */
-  struct service *service;
-  struct endpoint *endpoint; /* NULL until the request is decided */
+  struct service *service;     /* NULL: it goes out */
+  struct endpoint *endpoint;   /* NULL until the request is decided */
   uint64_t id;
   struct wheel_entry timer;
   union {
     struct http_scan scan;  /* HTTP */
     struct http_body *body; /* BODY, DECIDING: has_body */
+    struct answer *answer;  /* ANSWERING: has_answer */
+    struct asking *asking;  /* ASKING: is_asking */
     struct reader reader;   /* OPEN, CLOSING */
   } in;
   struct buffer unread; /* came, but not looked at yet; HTTP: the head so far */
@@ -79,7 +85,7 @@ struct connection {
   size_t in_flight; /* bytes of its front that the transport is writing */
   struct payload *late_pong; /* replaces older ones while output is stuck */
   struct membership *memberships; /* of topics */
-  char *head; /* the request's head, as it came; then the protocol */
+  char *head; /* the peer's head, as it came; then the protocol */
   struct close_reason *reason;     /* of the close event, or NULL */
   struct client *client;           /* whom a proxy speaks for, or NULL */
   struct compression *compression; /* NULL: none was agreed on */
@@ -104,6 +110,7 @@ struct connection {
   bool has_reader : 1;   /* in.reader, not in.scan */
   bool has_protocol : 1; /* behind the head, up to a NUL */
   bool has_body : 1;     /* in.body */
+  bool has_answer : 1;   /* in.answer */
   bool is_kept : 1;      /* the answer does not end it */
   bool has_answered : 1; /* a request before this one */
   bool is_http_1_0 : 1;
@@ -111,6 +118,8 @@ struct connection {
   bool is_raw : 1;          /* no WebSocket: bytes as they come */
   bool is_counted : 1;      /* in the server's tally */
   bool is_refused : 1;      /* there are too many */
+  bool is_outgoing : 1;     /* we are the client */
+  bool is_asking : 1;       /* in.asking */
   struct address peer;      /* of the socket */
 };
 
@@ -146,11 +155,32 @@ void connection_drop(struct connection *conn);
  * lines, each with its CR LF. */
 void connection_answer(struct connection *conn, int status,
                        struct slice headers, struct slice body);
+/* Answers by a head, and a body that comes from the source, which belongs to
+ * the connection from now on, whatever happens. `length` is the body's in
+ * bytes, which it is held to, or ANSWER_LENGTH_UNKNOWN: it goes out in chunks
+ * then, or to an HTTP/1.0 client up to the connection's end. Who is owed no
+ * body (HEAD, 204, 304) gets the head; the source is then asked for nothing. */
+#define ANSWER_LENGTH_UNKNOWN UINT64_MAX
+void connection_begin_answer(struct connection *conn, int status,
+                             struct slice headers, uint64_t length,
+                             struct answer_source *source);
 /* Answers 101; then `open` is told. `protocol` may be empty. */
 void connection_upgrade(struct connection *conn, struct endpoint *endpoint,
                         struct slice protocol, struct slice headers);
 /* Writes nothing: from here on the endpoint has the bytes; `open` is told. */
 void connection_hand_over(struct connection *conn, struct endpoint *endpoint);
+
+/* ---- what a source was asked for (state ANSWERING; else nothing happens) */
+
+/* The next piece, which may be empty. False when it goes over the length, which
+ * loses the connection. */
+bool connection_add_piece(struct connection *conn, struct slice piece);
+/* There is no more. False when it ends before the length, which loses the
+ * connection. */
+bool connection_end_answer(struct connection *conn);
+/* There is more, but it cannot be had: the connection ends where it is, so that
+ * the peer does not take what it has for the whole. */
+void connection_fail_answer(struct connection *conn);
 
 /* The content of the request's body. */
 struct slice connection_body(const struct connection *conn);

@@ -30,6 +30,8 @@ struct limits {
   enum overflow overflow;
   uint32_t keep_alive;    /* ms of silence before a ping; 0 for never */
   uint32_t close_timeout; /* ms for the close handshake */
+  uint32_t queue_events;  /* behind a handler that waits; with more of them */
+  uint32_t queue_bytes;   /* or of these, the peer is not read */
   struct deflate_settings deflate;
 };
 
@@ -72,13 +74,24 @@ static inline void endpoint_drop(struct endpoint *endpoint) {
   if (--endpoint->references == 0) endpoint->events->unused(endpoint);
 }
 
+/* Where the body of an answer comes from, piece by piece. Owned by whom it was
+ * given to, who calls `drop` once; embedded in what implements it. */
+struct answer_source {
+  /* The next piece is wanted: exactly one of connection_add_piece,
+   * connection_end_answer and connection_fail_answer follows, at once or later.
+   */
+  void (*next)(struct answer_source *source, struct connection *conn);
+  /* No more is wanted, whether it was sent or not. */
+  void (*drop)(struct answer_source *source);
+};
+
 /* What a listener serves: raw bytes to one endpoint, or HTTP requests. Outlives
  * its connections (it is freed after the server). */
 struct service {
   struct endpoint *raw; /* NULL: HTTP */
   /* A request is complete, its body too. Answers at once or later, by exactly
-   * one of connection_answer, connection_upgrade, connection_hand_over. The
-   * head is valid during the call. */
+   * one of connection_answer, connection_begin_answer, connection_upgrade,
+   * connection_hand_over. The head is valid during the call. */
   void (*request)(struct service *service, struct connection *conn,
                   const struct http_head *head);
   /* A refusal was answered before anybody was asked, or the connection closed
@@ -100,6 +113,7 @@ enum {
   SERVICE_MAX_BODY_SIZE = 1024 * 1024,
   SERVICE_BODY_TIMEOUT = 60 * 1000,   /* ms for a whole body */
   SERVICE_DECIDE_TIMEOUT = 60 * 1000, /* ms for the app's answer */
+  SERVICE_TAKE_TIMEOUT = 60 * 1000,   /* ms for the peer to take some of one */
 };
 
 #endif

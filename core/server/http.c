@@ -11,8 +11,8 @@
 
 /* Everything up to the blank line is kept for the connection's life, as bytes:
  * an app may ask for the request much later, and most never do. */
-static bool keep_head(struct connection *conn, const char *bytes,
-                      size_t length) {
+bool connection_keep_head(struct connection *conn, const char *bytes,
+                          size_t length) {
   conn->head = mem_alloc(length);
   if (!conn->head) return false;
   memcpy(conn->head, bytes, length);
@@ -22,7 +22,7 @@ static bool keep_head(struct connection *conn, const char *bytes,
 
 bool connection_head(const struct connection *conn, struct http_head *head) {
   struct refusal refusal;
-  return conn->head &&
+  return conn->head && !conn->is_outgoing &&
          http_head_parse(head, conn->head, conn->head_length, &refusal);
 }
 
@@ -82,7 +82,7 @@ static void receive_head(struct connection *conn, const char *bytes,
                          size_t length, bool has_more) {
   struct http_head head;
   struct refusal refusal = {0};
-  if (!keep_head(conn, bytes, length)) {
+  if (!connection_keep_head(conn, bytes, length)) {
     connection_lose(conn, CLOSE_ABNORMAL);
     return;
   }
@@ -205,7 +205,20 @@ static void restart(struct connection *conn) {
   conn->has_answered = true;
   connection_set_timer(conn, conn->service->header_timeout);
   conn->pull_due = conn->unread.length > 0 && !conn->paused;
+  server_mark(conn->server, conn);
   connection_update_reading(conn);
+}
+
+void http_end_after_peer(struct connection *conn) {
+  if (is_receiving(conn) && !conn->pull_due) connection_end(conn);
+}
+
+void http_answered(struct connection *conn) {
+  if (conn->server->draining) conn->is_kept = false;
+  if (conn->is_kept)
+    restart(conn);
+  else
+    connection_end(conn);
 }
 
 /* A refusal by the core itself: nobody has been asked yet. */
@@ -258,13 +271,20 @@ static struct payload *as_payload(struct buffer *bytes, bool is_whole) {
   return payload;
 }
 
+static struct slice connection_header(const struct connection *conn) {
+  if (!conn->is_kept) return SLICE("close");
+  return conn->is_http_1_0 ? SLICE("keep-alive") : SLICE("");
+}
+
+static bool write_start(struct buffer *answer, int status,
+                        struct slice headers) {
+  return http_response_start(answer, status) &&
+         buffer_append(answer, headers.at, headers.length);
+}
+
 static bool write_body(const struct connection *conn, struct buffer *answer,
                        int status, struct slice body) {
-  struct slice connection = SLICE("");
-  if (!conn->is_kept)
-    connection = SLICE("close");
-  else if (conn->is_http_1_0)
-    connection = SLICE("keep-alive");
+  struct slice connection = connection_header(conn);
   if (!http_status_has_body(status)) {
     return http_response_end_empty(answer, connection);
   }
@@ -278,15 +298,43 @@ void connection_answer(struct connection *conn, int status,
   struct buffer answer = {0};
   if (conn->state != CONNECTION_DECIDING) return;
   if (conn->server->draining) conn->is_kept = false;
-  bool is_whole = http_response_start(&answer, status) &&
-                  buffer_append(&answer, headers.at, headers.length) &&
+  bool is_whole = write_start(&answer, status, headers) &&
                   write_body(conn, &answer, status, body);
   output_add(conn, as_payload(&answer, is_whole));
-  if (conn->state != CONNECTION_DECIDING) return;
-  if (conn->is_kept)
-    restart(conn);
-  else
-    connection_end(conn);
+  if (conn->state == CONNECTION_DECIDING) http_answered(conn);
+}
+
+/* How the client knows where a body ends that is not there yet. */
+static bool write_framing(const struct connection *conn, struct buffer *head,
+                          int status, uint64_t length) {
+  struct slice connection = connection_header(conn);
+  bool has_length = length != ANSWER_LENGTH_UNKNOWN;
+  if (!http_status_has_body(status) || (conn->is_http_1_0 && !has_length)) {
+    return http_response_end_empty(head, connection);
+  }
+  if (has_length) return http_response_end(head, length, connection);
+  return http_response_end_chunked(head, connection);
+}
+
+void connection_begin_answer(struct connection *conn, int status,
+                             struct slice headers, uint64_t length,
+                             struct answer_source *source) {
+  struct buffer head = {0};
+  bool has_body = http_status_has_body(status) && !conn->is_head_request;
+  bool has_length = length != ANSWER_LENGTH_UNKNOWN;
+  if (conn->state == CONNECTION_DECIDING) {
+    if (conn->server->draining) conn->is_kept = false;
+    if (has_body && !has_length && conn->is_http_1_0) conn->is_kept = false;
+    bool is_whole = write_start(&head, status, headers) &&
+                    write_framing(conn, &head, status, length);
+    output_add(conn, as_payload(&head, is_whole));
+  }
+  if (conn->state == CONNECTION_DECIDING && has_body) {
+    answer_start(conn, length, !has_length && !conn->is_http_1_0, source);
+    return;
+  }
+  source->drop(source);
+  if (conn->state == CONNECTION_DECIDING) http_answered(conn);
 }
 
 /* The terms on which what follows is compressed, or nothing. */
@@ -319,7 +367,7 @@ static bool write_switch(const struct connection *conn, struct buffer *answer,
 }
 
 /* Behind the head, in the same block: most connections have none. */
-static bool keep_protocol(struct connection *conn, struct slice protocol) {
+bool connection_keep_protocol(struct connection *conn, struct slice protocol) {
   if (protocol.length == 0) return true;
   char *head = mem_resize(conn->head, conn->head_length + protocol.length + 1);
   if (!head) return false;
@@ -351,7 +399,8 @@ void connection_upgrade(struct connection *conn, struct endpoint *endpoint,
     http_refuse(conn, &refusal);
     return;
   }
-  bool is_whole = keep_protocol(conn, protocol) && connection_head(conn, &head);
+  bool is_whole =
+      connection_keep_protocol(conn, protocol) && connection_head(conn, &head);
   if (is_whole) {
     agree_on_compression(conn, endpoint, &head);
     is_whole = write_switch(conn, &answer,

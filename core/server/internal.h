@@ -1,7 +1,8 @@
 /*
  * internal - what the files of a connection share: connection.c (its life),
- * proxy.c (whom it comes from), http.c (before the upgrade), websocket.c (after
- * it), output.c (its queue).
+ * proxy.c (whom it comes from), http.c (before the upgrade), answer.c (an
+ * answer in pieces), opening.c (before the upgrade of one that goes out),
+ * websocket.c (after it), output.c (its queue).
  */
 #ifndef RATCHET_SERVER_INTERNAL_H
 #define RATCHET_SERVER_INTERNAL_H
@@ -39,8 +40,8 @@ void connection_keep_unread(struct connection *conn, const uint8_t *bytes,
 
 /* ---- server.c */
 
-/* The wait of server_drain is over. */
-void server_end_drain(struct server *server);
+/* A connection is gone: server_drain may go on, or be over. */
+void server_note_gone(struct server *server);
 
 /* ---- http.c */
 
@@ -48,9 +49,42 @@ void http_receive(struct connection *conn, uint8_t *bytes, size_t length);
 void http_refuse(struct connection *conn, const struct refusal *refusal);
 void http_timed_out(struct connection *conn);
 void http_free_body(struct connection *conn);
+/* The answer is queued: the next request, or the end. */
+void http_answered(struct connection *conn);
+/* The peer sends no more: ends it when no whole request of its is left. */
+void http_end_after_peer(struct connection *conn);
 /* As http_refuse, but does not wait for the peer: closes at once. */
 void http_refuse_abruptly(struct connection *conn,
                           const struct refusal *refusal);
+
+/* Keeps the bytes of the head; then, behind them, the protocol. False: no
+ * memory. */
+bool connection_keep_head(struct connection *conn, const char *bytes,
+                          size_t length);
+bool connection_keep_protocol(struct connection *conn, struct slice protocol);
+
+/* ---- opening.c; the state is ASKING */
+
+void opening_receive(struct connection *conn, const uint8_t *bytes,
+                     size_t length);
+void opening_timed_out(struct connection *conn);
+/* FIN. */
+void opening_ended(struct connection *conn);
+/* Tells it, once. */
+void opening_fail(struct connection *conn, const char *reason);
+void opening_free(struct connection *conn);
+
+/* ---- answer.c */
+
+/* The head is queued; takes the source over. */
+void answer_start(struct connection *conn, uint64_t length, bool is_chunked,
+                  struct answer_source *source);
+/* Asks for the next piece if it is time for it; at the end of a turn only. */
+void answer_ask(struct connection *conn);
+/* What is queued has been offered to the peer. */
+void answer_flushed(struct connection *conn);
+void answer_timed_out(struct connection *conn);
+void answer_free(struct connection *conn);
 
 /* ---- proxy.c */
 
@@ -78,6 +112,8 @@ void websocket_silent(struct connection *conn);
  * NULL (no memory) loses the connection. */
 void output_add(struct connection *conn, struct payload *payload);
 void output_flush(struct connection *conn);
+/* Has the peer taken enough to be sent more? */
+bool output_is_low(const struct connection *conn);
 /* The transport has written what it held back. */
 void output_written(struct connection *conn, int error);
 

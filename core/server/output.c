@@ -3,6 +3,7 @@
  * what happens when the peer does not take it.
  */
 #include "internal.h"
+#include "proto/framed.h"
 
 enum {
   HIGH_WATER = 64 * 1024, /* over it, the peer is not read */
@@ -17,16 +18,23 @@ static bool is_large(const struct send_queue *queue) {
   return queue->length >= HIGH_WATER || queue->count >= EARLY_FLUSH_FRAMES;
 }
 
+bool output_is_low(const struct connection *conn) {
+  return conn->queue.length < LOW_WATER;
+}
+
 static size_t total(const struct slice *pieces, size_t count) {
   size_t length = 0;
   for (size_t i = 0; i < count; i++) length += pieces[i].length;
   return length;
 }
 
+/* A server that does not take our output may be one that waits for us to take
+ * its own, as ours does: one of the two has to read on, and that is the client.
+ */
 static void watch_level(struct connection *conn) {
   if (!conn->over_high && conn->queue.length > HIGH_WATER) {
     conn->over_high = true;
-    connection_pause(conn, PAUSE_OUTPUT);
+    if (!conn->is_outgoing) connection_pause(conn, PAUSE_OUTPUT);
   } else if (conn->over_high && conn->queue.length < LOW_WATER) {
     conn->over_high = false;
     conn->drain_due = true;
@@ -35,8 +43,24 @@ static void watch_level(struct connection *conn) {
   }
 }
 
+/* What a client sends is masked, each frame with a key of its own; so nothing
+ * that it sends is shared with others. */
+static bool queue_masked(struct connection *conn,
+                         const struct payload *payload) {
+  struct payload *masked = framed_masked(payload);
+  if (!masked) return false;
+  bool is_queued = send_queue_add(&conn->queue, masked);
+  payload_drop(masked);
+  return is_queued;
+}
+
+static bool queue(struct connection *conn, struct payload *payload) {
+  if (conn->is_outgoing && conn->has_reader) return queue_masked(conn, payload);
+  return send_queue_add(&conn->queue, payload);
+}
+
 static void add(struct connection *conn, struct payload *payload) {
-  if (!send_queue_add(&conn->queue, payload)) {
+  if (!queue(conn, payload)) {
     connection_lose(conn, CLOSE_ABNORMAL);
     return;
   }
@@ -179,6 +203,8 @@ void output_written(struct connection *conn, int error) {
   /* A peer that still takes what it was sent is not late. */
   if (conn->state == CONNECTION_ENDING || conn->state == CONNECTION_CLOSING) {
     connection_wait_for_end(conn);
+  } else if (conn->state == CONNECTION_ANSWERING) {
+    connection_set_timer(conn, 0);
   }
   server_mark(conn->server, conn);
 }

@@ -1,13 +1,14 @@
 #include "server.h"
 
 #include "base/mem.h"
+#include "caller.h"
 #include "connection.h"
 #include "internal.h"
 
 #include <errno.h>
 
 /* Once for each server_drain. */
-void server_end_drain(struct server *server) {
+static void end_drain(struct server *server) {
   void (*drained)(void *owner) = server->drained;
   if (!drained) return;
   server->drained = NULL;
@@ -15,12 +16,16 @@ void server_end_drain(struct server *server) {
   drained(server->owner);
 }
 
-/* An entry is a connection's, or the server's own: while it drains, while it
- * has contexts to give back. */
+/* An entry is a connection's, a caller's, or the server's own: while it drains,
+ * while it has contexts to give back. */
 static void expired(struct wheel *wheel, struct wheel_entry *entry) {
   struct server *server = LIST_OWNER(wheel, struct server, wheel);
   if (entry == &server->drain_timer) {
-    server_end_drain(server);
+    end_drain(server);
+    return;
+  }
+  if (entry->owner == TIMER_OF_CALLER) {
+    caller_timed_out(LIST_OWNER(entry, struct caller, timer));
     return;
   }
   if (entry == &server->compressions.timer) {
@@ -94,7 +99,8 @@ static void accept_counted(struct server *server, struct service *service,
 void server_accept(struct server *server, struct service *service,
                    struct transport *transport) {
   static const struct refusal full = {503, "no more connections are served"};
-  bool is_full = server->count - server->refused >= server->max_connections;
+  bool is_full = server->count - server->refused - server->outgoing >=
+                 server->max_connections;
   if (server->draining)
     transport->ops->close(transport);
   else if (is_full || transport->is_last)
@@ -108,17 +114,21 @@ void server_mark(struct server *server, struct connection *conn) {
 }
 
 void server_mark_later(struct server *server, struct connection *conn) {
-  list_remove(&conn->in_due);
-  list_append(&server->later, &conn->in_due);
+  if (list_is_empty(&conn->in_due)) list_append(&server->later, &conn->in_due);
+}
+
+bool server_has_more(const struct server *server) {
+  return !list_is_empty(&server->later);
 }
 
 /* What one connection's events cause on others is done in the same turn. */
 void server_turn(struct server *server) {
   struct list *link;
+  server->turn++;
+  list_move_all(&server->due, &server->later);
   while ((link = list_take_first(&server->due))) {
     connection_do_due(LIST_OWNER(link, struct connection, in_due));
   }
-  list_move_all(&server->due, &server->later);
 }
 
 void server_terminate(struct server *server) {
@@ -135,10 +145,36 @@ static void say_goodbye(struct connection *conn) {
   bool is_between = conn->state == CONNECTION_HTTP && conn->has_answered;
   if (is_between)
     connection_end(conn);
-  else if (conn->state <= CONNECTION_BODY && !conn->is_raw) {
+  else if (conn->state == CONNECTION_ASKING ||
+           (conn->state <= CONNECTION_BODY && !conn->is_raw)) {
     connection_terminate(conn);
   } else {
     connection_close(conn, CLOSE_GOING_AWAY, SLICE("the server goes away"));
+  }
+}
+
+static void say_goodbye_to(struct server *server, bool is_outgoing) {
+  struct list *link = server->connections.next, *next;
+  for (; link != &server->connections; link = next) {
+    next = link->next;
+    struct connection *conn = LIST_OWNER(link, struct connection, in_server);
+    if (conn->is_outgoing == is_outgoing) say_goodbye(conn);
+  }
+}
+
+/* A peer of ours that does not answer keeps the process for a moment only. */
+static void part_with_outgoing(struct server *server) {
+  say_goodbye_to(server, true);
+  wheel_start(&server->wheel, &server->drain_timer, SERVER_LAST_GOODBYE);
+}
+
+void server_note_gone(struct server *server) {
+  if (!server->drained) return;
+  if (server->count == 0)
+    end_drain(server);
+  else if (server->count == server->outgoing && !server->is_parting) {
+    server->is_parting = true;
+    part_with_outgoing(server);
   }
 }
 
@@ -148,16 +184,13 @@ void server_drain(struct server *server, void (*drained)(void *owner),
   server->draining = true;
   server->drained = drained;
   server->owner = owner;
-  if (is_second || server->count == 0) {
-    server_end_drain(server);
+  if (is_second) {
+    end_drain(server);
     return;
   }
   wheel_start(&server->wheel, &server->drain_timer, server->drain_timeout);
-  struct list *link = server->connections.next, *next;
-  for (; link != &server->connections; link = next) {
-    next = link->next;
-    say_goodbye(LIST_OWNER(link, struct connection, in_server));
-  }
+  say_goodbye_to(server, false);
+  server_note_gone(server);
 }
 
 void server_free(struct server *server) {

@@ -26,7 +26,8 @@ struct server {
   struct wheel wheel;
   struct list connections;
   struct list due;   /* connections that something is due on */
-  struct list later; /* ... but not in this turn */
+  struct list later; /* the same, in the next turn */
+  uint32_t turn;     /* counts them */
   struct topics topics;
   struct tally tally; /* of addresses, for services that limit them */
   struct compressions compressions;
@@ -35,8 +36,10 @@ struct server {
   uint64_t last_id;
   size_t count, max_connections;
   size_t refused;         /* of `count`: those that are being told so */
+  size_t outgoing;        /* of `count`: those that we are the client of */
   uint32_t drain_timeout; /* ms */
   bool draining;
+  bool is_parting; /* from those that go out, the last */
   struct wheel_entry drain_timer;
   void (*drained)(void *owner); /* server_drain is done */
   void *owner;
@@ -44,6 +47,7 @@ struct server {
 
 enum {
   SERVER_DRAIN_TIMEOUT = 10 * 1000,
+  SERVER_LAST_GOODBYE = 1000, /* ms for those that go out to close */
   /* So many at a time are refused politely, which takes a moment; further ones
    * are closed at once, lest they use the descriptors up. */
   SERVER_REFUSED_MAX = 8,
@@ -61,13 +65,11 @@ void server_accept(struct server *server, struct service *service,
 void server_turn(struct server *server);
 /* Something is due on the connection at the end of this turn. */
 void server_mark(struct server *server, struct connection *conn);
-/* Whatever is due on it waits for the next turn: it has had its share. */
+/* The same for the next turn, which server_has_more says should be soon. */
 void server_mark_later(struct server *server, struct connection *conn);
-/* Is there something that the next turn must not wait with? */
-static inline bool server_is_busy(const struct server *server) {
-  return !list_is_empty(&server->due);
-}
-/* Says goodbye (1001) to all, and calls `drained` when they are gone, or when
+bool server_has_more(const struct server *server);
+/* Says goodbye (1001) to all, to those that go out last, when nobody is left
+ * whom they might serve; calls `drained` when they are gone, or when
  * drain_timeout is over, whoever is left. A second call does not wait: it calls
  * `drained` at once. */
 void server_drain(struct server *server, void (*drained)(void *owner),

@@ -14,7 +14,9 @@ static uint64_t jittered(const struct connection *conn, uint64_t delay) {
 void websocket_begin(struct connection *conn) {
   const struct limits *limits = &conn->endpoint->limits;
   conn->has_reader = true;
-  reader_init(&conn->in.reader, READER_SERVER, limits->max_message_size);
+  reader_init(&conn->in.reader,
+              conn->is_outgoing ? READER_CLIENT : READER_SERVER,
+              limits->max_message_size);
   if (conn->compression) {
     reader_inflate_with(&conn->in.reader, conn->compression->inflater);
   }
@@ -94,6 +96,7 @@ static void count_inflated(struct connection *conn, size_t length) {
   if (pull) pull->inflated += length;
   if (!pull || pull->inflated < INFLATED_SHARE) return;
   connection_pause(conn, PAUSE_TURN);
+  list_remove(&conn->in_due);
   server_mark_later(conn->server, conn);
 }
 

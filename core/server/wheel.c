@@ -7,14 +7,14 @@ static uint64_t now_in_ticks(struct wheel *wheel) {
 }
 
 static void set_alarm(struct wheel *wheel, uint64_t tick) {
-  wheel->alarm = tick;
-  wheel->clock->set_alarm(wheel->clock, tick * WHEEL_TICK);
+  wheel->next = tick;
+  clock_set(wheel->clock, &wheel->alarm, tick * WHEEL_TICK);
 }
 
 /* The next tick whose slot holds anything. It may turn out to be of a later
  * round; then the alarm rings once for nothing. */
 static void set_next_alarm(struct wheel *wheel) {
-  wheel->alarm = 0;
+  wheel->next = 0;
   if (wheel->count == 0) return;
   uint64_t tick = wheel->done + 1;
   while (list_is_empty(&wheel->slots[tick % WHEEL_SLOTS])) tick++;
@@ -33,8 +33,8 @@ static void take_due(struct wheel *wheel, struct list *slot, struct list *due) {
   }
 }
 
-static void ring(void *owner) {
-  struct wheel *wheel = owner;
+static void ring(struct alarm *alarm) {
+  struct wheel *wheel = LIST_OWNER(alarm, struct wheel, alarm);
   struct list due;
   list_init(&due);
   uint64_t now = now_in_ticks(wheel), from = wheel->done + 1;
@@ -57,15 +57,15 @@ void wheel_init(struct wheel *wheel, struct clock *clock,
   wheel->clock = clock;
   wheel->expired = expired;
   wheel->count = 0;
-  wheel->alarm = 0;
+  wheel->next = 0;
   for (int i = 0; i < WHEEL_SLOTS; i++) list_init(&wheel->slots[i]);
   wheel->done = now_in_ticks(wheel);
-  clock->ring = ring;
-  clock->owner = wheel;
+  wheel->alarm = (struct alarm){.ring = ring};
 }
 
 void wheel_entry_init(struct wheel_entry *entry) {
   list_init(&entry->link);
+  entry->owner = 0;
 }
 
 void wheel_stop(struct wheel *wheel, struct wheel_entry *entry) {
@@ -86,7 +86,7 @@ void wheel_start(struct wheel *wheel, struct wheel_entry *entry,
   if (entry->due <= wheel->done) entry->due = wheel->done + 1;
   list_append(&wheel->slots[entry->due % WHEEL_SLOTS], &entry->link);
   wheel->count++;
-  if (wheel->alarm == 0 || entry->due < wheel->alarm) {
+  if (wheel->next == 0 || entry->due < wheel->next) {
     set_alarm(wheel, entry->due);
   }
 }

@@ -17,20 +17,21 @@ enum { WHEEL_SLOTS = 512, WHEEL_TICK = 100 /* ms */ };
 /* Part of what has the deadline; in the wheel while it runs. */
 struct wheel_entry {
   struct list link;
-  uint64_t due; /* in ticks */
+  uint64_t due : 56;  /* in ticks */
+  uint64_t owner : 8; /* for `expired`: what it is part of; 0 by itself */
 };
 
 /* Borrows the clock. Owns nothing else. */
 struct wheel {
   struct clock *clock;
   void (*expired)(struct wheel *wheel, struct wheel_entry *entry);
-  uint64_t done;  /* the last tick that was looked at */
-  uint64_t alarm; /* the tick that the clock was asked for, 0 for none */
+  uint64_t done; /* the last tick that was looked at */
+  struct alarm alarm;
+  uint64_t next; /* the tick that it is set for, 0 for none */
   size_t count;
   struct list slots[WHEEL_SLOTS];
 };
 
-/* Takes over the clock's alarm. */
 void wheel_init(struct wheel *wheel, struct clock *clock,
                 void (*expired)(struct wheel *wheel,
                                 struct wheel_entry *entry));

@@ -8,6 +8,7 @@ local component = {}
 
 component.events = {
   "onOpen", "onMessage", "onClose", "onError", "onUpgrade", "onPing", "onPong", "onDrain",
+  "run",
 }
 
 local function field(value, name)

@@ -5,8 +5,11 @@ local raise = require "ratchet.raise"
 local native = require "ratchet.native"
 local nearest = require "ratchet.nearest"
 
-local function load_named(t, name, module)
-  local value = require(module)
+-- "module", or "module:field" of what it returns.
+local function load_named(t, name, source)
+  local module, field = source:match("^(.-):(.*)$")
+  local value = require(module or source)
+  if field then value = value[field] end
   rawset(t, name, value)
   return value
 end
@@ -36,13 +39,35 @@ end
 
 ---@class ratchet
 ---@field App ratchet.App
+---@field connect fun(address: string, options: ratchet.ConnectOptions?): any ...
+---@field fetch fun(address: string, options: ratchet.FetchOptions?): ratchet.fetch.Answer?, string?
 ---@field topic fun(name: string): ratchet.Topic
+---@field redis { connect: fun(options: table?): ratchet.redis.Client?, string? }
 ---@field log fun(level: "debug"|"info"|"warn"|"error", message: string)
+---@field sleep fun(seconds: number)
+---@field await fun(start: fun(resume: fun(...: any): boolean)): any ...
+---@field after fun(seconds: number, fn: function, ...: any): ratchet.Timer
+---@field every fun(seconds: number, fn: function, ...: any): ratchet.Timer
+---@field spawn fun(fn: function, ...: any): ratchet.Task
+---@field all fun(...: function): any ...
+---@field timeout fun(seconds: number, fn: function, ...: any): any ...
+---@field text table ratchet.text
 ---@field version string
 return namespace("ratchet", {
   App = "ratchet.app",
+  connect = "ratchet.connect",
+  fetch = "ratchet.fetch",
   topic = "ratchet.topic",
+  redis = "ratchet.redis",
   log = "ratchet.log",
+  sleep = "ratchet.wait:sleep",
+  await = "ratchet.wait:await",
+  after = "ratchet.timer:after",
+  every = "ratchet.timer:every",
+  spawn = "ratchet.task:spawn",
+  all = "ratchet.task:all",
+  timeout = "ratchet.task:timeout",
+  text = "ratchet.text",
   version = function() return native.core().version end,
   server = namespace("ratchet.server", {
     EchoServer = "ratchet.server.echo_server",

@@ -45,6 +45,17 @@ describe("FunctionHandler", function()
       answer_of(function(_, response) response:status(201) return "made" end))
   end)
 
+  it("takes a function, which makes the body piece by piece", function()
+    local function next_piece() end
+    local kind = "text/plain; charset=utf-8"
+    assert.are.same({ 200, next_piece, kind }, answer_of(function() return next_piece end))
+    assert.are.same({ 202, next_piece, kind }, answer_of(function() return 202, next_piece end))
+    local function over() end
+    assert.are.equal(over, (select(4, FunctionHandler(function(_, response)
+      return response:send(next_piece, over)
+    end, "GET /"):handle(layers.get("/")))))
+  end)
+
   it("answers 204 when there is nothing", function()
     assert.are.same({ 204 }, answer_of(function() end))
   end)
@@ -56,7 +67,7 @@ describe("FunctionHandler", function()
 
   it("raises, for the core to answer 500, at what is no answer", function()
     assert.has_error(function() answer_of(function() return true end) end, "GET /: the handler "
-      .. "returned a boolean; it must be a string, a table, a status or the response")
+      .. "returned a boolean; it must be a string, a table, a function, a status or the response")
     assert.has_error(function() answer_of(function() return 99 end) end)
     assert.has_error(function() answer_of(function() error("boom", 0) end) end, "boom")
   end)

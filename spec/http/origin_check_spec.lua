@@ -128,6 +128,7 @@ describe("OriginCheck:handle", function()
   it("explains a refusal (Ratchet: testCloseOnNonMatchingOrigin)", function()
     local layer = layers.answering()
     local request = layers.get("/chat?x", { Origin = "http://evil.example" })
+    core.options.development = true
     local status, body = OriginCheck(layer, { "localhost" }):handle(request)
     assert.are.equal(403, status)
     assert.are.equal('Origin "http://evil.example" is not among {"localhost"}\n', body)

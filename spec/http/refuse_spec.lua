@@ -7,12 +7,31 @@ describe("refuse", function()
   before_each(function() core = fake_core.install() end)
   after_each(fake_core.remove)
 
-  it("says the same in the log and in the body", function()
+  it("says why in the log", function()
     local status, body, headers = refuse(layers.get("/chat"), 404, "nobody here")
     assert.are.equal("info 404 /chat: nobody here", fake_core.last_log(core))
     assert.are.equal(404, status)
-    assert.are.equal("nobody here\n", body)
+    assert.are.equal("Not Found\n", body)
     assert.are.same({ ["Content-Type"] = "text/plain; charset=utf-8" }, headers)
+  end)
+
+  local function body_of(status, fields)
+    return (select(2, refuse(layers.get("/chat", {}, fields), status, "nobody here")))
+  end
+
+  it("tells the client what it may know", function()
+    for _, status in ipairs({ 400, 405, 426 }) do
+      assert.are.equal("nobody here\n", body_of(status))
+    end
+    assert.are.equal("Forbidden\n", body_of(403))
+    assert.are.equal("Refused\n", body_of(418))
+  end)
+
+  it("tells it everything in development", function()
+    assert.are.equal("nobody here\n", body_of(403, { development = true }))
+    core.options.development = true
+    assert.are.equal("nobody here\n", body_of(403))
+    assert.are.equal("nobody here\n", body_of(418))
   end)
 
   it("never sends a sentence as HTML", function()

@@ -44,6 +44,22 @@ describe("Response", function()
     assert.has_error(function() Response():json({ print }) end)
   end)
 
+  it("sends what a function makes", function()
+    local function next_piece() end
+    local function over() end
+    local status, body, headers, last = Response():send(next_piece, over):unpack()
+    assert.are.same({ 200, next_piece, over }, { status, body, last })
+    assert.are.same({ ["Content-Type"] = "text/plain; charset=utf-8" }, headers)
+    assert.has_error(function() Response():send(next_piece, true) end,
+      "response:send: what is called when the body is over must be a function; it is a boolean")
+    for _, response in ipairs({
+      Response():send(next_piece, over):send("text"), Response():send(next_piece, over):json({}),
+      Response():send(next_piece),
+    }) do
+      assert.is_nil((select(4, response:unpack())))
+    end
+  end)
+
   it("redirects", function()
     assert.are.same({ status = 302, headers = { Location = "/there" } },
       unpacked(Response():redirect("/there")))
@@ -77,7 +93,8 @@ describe("Response", function()
       assert.has_error(function() Response():status(status) end)
     end
     assert.has_error(function() Response():send({}) end,
-      "response:send: the body must be a string; it is a table (response:json sends tables)")
+      "response:send: the body must be a string or a function; it is a table "
+      .. "(response:json sends tables)")
     assert.has_error(function() Response():header("X-A", true) end)
     assert.has_error(function() Response():header("X-A") end)
   end)
@@ -122,7 +139,7 @@ describe("Response:file", function()
   end)
 
   it("is 404 and 403 for what is not there, and what is not for it", function()
-    assert.are.same({ 404, "there is no such file\n" },
+    assert.are.same({ 404, "Not Found\n" },
       { answered("/none").status, answered("/none").body })
     assert.are.equal("info 404 /page: there is no such file", fake_core.last_log(core))
     assert.are.equal(404, answered("/www").status)

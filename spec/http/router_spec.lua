@@ -153,6 +153,7 @@ describe("Router, hosts:", function()
 
   it("answers 404 to another, and says why", function()
     local router = router_with({ { "GET", "/chat", "localhost" }, { "GET", "/chat", "b.example" } })
+    core.options.development = true
     local body, status = routed(router, "/chat", "evil.example:80")
     assert.are.equal(404, status)
     local sentence = 'Host header was "evil.example", this route answers to '

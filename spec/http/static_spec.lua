@@ -82,6 +82,8 @@ describe("Static", function()
   end)
 
   it("says what is missing and forbidden, without a path of the machine", function()
+    assert.are.same({ 404, "Not Found\n" }, brief("/none"))
+    core.options.development = true
     assert.are.same({ 404, "no file is there\n" }, brief("/none"))
     assert.are.same({ 403, "the file there may not be read by the server\n" },
       brief("/secret"))

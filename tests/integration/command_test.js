@@ -48,7 +48,7 @@ async function expectCommand(args, status, pattern, options) {
 
 test('--help and --version', async () => {
   const help = await expectCommand(['--help'], 0, /^usage: ratchet-lua /);
-  for (const option of ['--host', '--port', '--log-level', '--log-format', '--version']) {
+  for (const option of ['--host', '--port', '--development', '--log-level', '--log-format', '--version']) {
     assert.ok(help.stdout.includes(option), `${option} is named`);
   }
   assert.strictEqual(help.stderr, '');

@@ -408,7 +408,7 @@ test('with the descriptors used up by the app everybody is told 503', async (t) 
     clients.push(client);
     await client.send(handshakeBytes('/ws'));
     return (await client.answer()).status === 503;
-  }, 'the descriptors are used up');
+  }, 'the descriptors are used up', 20000 * slow); // some fifty clients, one by one
   assert.ok(clients.length > 1, 'some were served');
   for (let i = 0; i < 30; i++) {
     const client = await t.raw(server);

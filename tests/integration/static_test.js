@@ -7,6 +7,7 @@ const fs = require('fs');
 const path = require('path');
 const { execFileSync } = require('child_process');
 const { test } = require('./support/runner');
+const { poll, sanitized } = require('./support/wait');
 
 const OLD = new Date('2020-02-29T12:00:00Z');
 const OLD_TEXT = 'Sat, 29 Feb 2020 12:00:00 GMT';
@@ -176,39 +177,109 @@ test('nothing but the folder\'s own files', async (t) => {
   }
 });
 
-test('a large file does not hold up the others; one that is too large is refused', async (t) => {
-  const folder = site(t, { 'huge': '', 'large': '' });
-  fs.truncateSync(path.join(folder, 'huge'), 64 * 1048576 + 1);
-  fs.truncateSync(path.join(folder, 'large'), 16 * 1048576);
-  const { server, ask } = await started(t, folder);
-  const refused = await ask('/huge');
-  assert.strictEqual(refused.status, 500);
-  assert.ok(!refused.body.includes(folder));
-  await server.logged(/the answer would have 67108865 bytes; the most is 67108864/);
-  const part = await ask('/huge', { Range: 'bytes=67108860-' });
-  assert.deepStrictEqual([part.status, part['content-range'], part.body.length],
-    [206, 'bytes 67108860-67108864/67108865', 5]);
+// Each piece differs from the others.
+function largeText(bytes) {
+  const parts = [];
+  for (let i = 0; i < bytes / 16; i++) parts.push(`${String(i).padStart(15, '0')}\n`);
+  return parts.join('');
+}
+
+test('a large file comes piece by piece and holds up nobody', async (t) => {
+  const text = largeText(16 << 20);
+  const { server, ask } = await started(t, site(t, { large: text, '64k': text.slice(0, 65536),
+    '64k1': text.slice(0, 65537) }));
+  const url = `http://localhost:${server.port}`;
   const others = [];
-  const url = `http://localhost:${server.port}/large`;
-  for (let i = 0; i < 4; i++) others.push(fetch(url).then((answer) => answer.arrayBuffer()));
-  assert.strictEqual((await ask('/page')).body, 'page');
-  for (const bytes of await Promise.all(others)) {
-    assert.strictEqual(bytes.byteLength, 16 * 1048576);
+  for (let i = 0; i < 6; i++) {
+    others.push(fetch(`${url}/large`).then((answer) => answer.text()));
   }
+  assert.strictEqual((await ask('/page')).body, 'page');
+  for (const found of await Promise.all(others)) {
+    assert.ok(found === text, `${found.length} bytes as in the file`);
+  }
+  assert.ok(sanitized || server.memory() < 60e6, `${server.memory()} bytes`);
+  for (const name of ['64k', '64k1']) {
+    assert.ok((await ask(`/${name}`)).body === text.slice(0, name === '64k' ? 65536 : 65537), name);
+  }
+  const head = await ask('/large', {}, 'HEAD');
+  assert.deepStrictEqual([head.status, head['content-length'], head['transfer-encoding']],
+    [200, '16777216', undefined]);
+  const part = await ask('/large', { Range: 'bytes=70000-299999' });
+  assert.deepStrictEqual([part.status, part['content-length'], part['content-range']],
+    [206, '230000', 'bytes 70000-299999/16777216']);
+  assert.ok(part.body === text.slice(70000, 300000));
+  const last = await ask('/large', { Range: 'bytes=-100000' });
+  assert.ok(last.body === text.slice(-100000));
 });
+
+test('a file of many gigabytes', async (t) => {
+  const folder = site(t, { huge: '' });
+  const size = 5 * 2 ** 30; // most of it a hole
+  fs.truncateSync(path.join(folder, 'huge'), size);
+  const { server, ask } = await started(t, folder);
+  assert.strictEqual((await ask('/huge', {}, 'HEAD'))['content-length'], String(size));
+  const part = await ask('/huge', { Range: 'bytes=-70000' });
+  assert.deepStrictEqual([part.status, part['content-range'], part.body.length],
+    [206, `bytes ${size - 70000}-${size - 1}/${size}`, 70000]);
+  const answer = await fetch(`http://localhost:${server.port}/huge`);
+  const reader = answer.body.getReader();
+  for (let length = 0; length < 8 << 20;) length += (await reader.read()).value.length;
+  await reader.cancel();
+  await poll(() => openFiles(server, folder).length === 0, 'the file is closed');
+  assert.ok(sanitized || server.memory() < 60e6, `${server.memory()} bytes`);
+});
+
+// The server's descriptors of files in that folder.
+function openFiles(server, folder) {
+  return fs.readdirSync(`/proc/${server.pid}/fd`).filter((fd) => {
+    try {
+      return fs.readlinkSync(`/proc/${server.pid}/fd/${fd}`).startsWith(folder);
+    } catch (error) {
+      return false; // just closed
+    }
+  });
+}
 
 test('who leaves while a file is read leaves nothing open', async (t) => {
   const folder = site(t, { large: '' });
-  fs.truncateSync(path.join(folder, 'large'), 32 * 1048576);
+  fs.truncateSync(path.join(folder, 'large'), 64 << 20);
   const { server, ask } = await started(t, folder);
+  const clients = [];
   for (let i = 0; i < 20; i++) {
+    const client = await t.raw(server);
+    clients.push(client);
+    client.socket.pause();
+    await client.send('GET /large HTTP/1.1\r\nHost: localhost\r\n\r\n');
+  }
+  await poll(() => openFiles(server, folder).length === 20, 'each waits for its client');
+  clients.forEach((client, i) => (i % 2 ? client.reset() : client.destroy()));
+  await poll(() => openFiles(server, folder).length === 0, 'each file is closed');
+  for (let i = 0; i < 40; i++) { // wherever it was just then
     const client = await t.raw(server);
     await client.send('GET /large HTTP/1.1\r\nHost: localhost\r\n\r\n');
     if (i % 2) await client.bytes(1);
     client.reset();
   }
   assert.strictEqual((await ask('/page')).body, 'page');
+  await poll(() => openFiles(server, folder).length === 0, 'each file is closed');
 }); // the descriptors are compared at the end
+
+test('a file that changes while it is sent ends the connection', async (t) => {
+  const folder = site(t, { short: '', other: '' });
+  const { server } = await started(t, folder);
+  fs.truncateSync(path.join(folder, 'short'), 64 << 20);
+  const client = await t.raw(server);
+  await client.send('GET /short HTTP/1.1\r\nHost: localhost\r\n\r\n');
+  await client.response();
+  client.socket.pause();
+  await poll(() => openFiles(server, folder).length === 1, 'it is being sent');
+  fs.truncateSync(path.join(folder, 'short'), 1 << 20);
+  client.socket.resume();
+  await client.expectGone();
+  assert.ok(client.total < 64 << 20);
+  await server.logged(/body: file: \S*short: it became shorter while it was read/);
+  assert.deepStrictEqual(openFiles(server, folder), []);
+});
 
 test('a server that ends while files are read', async (t) => {
   const folder = site(t, { large: '' });

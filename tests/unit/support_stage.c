@@ -265,6 +265,19 @@ struct peer *stage_upgraded(struct stage *of) {
   return peer;
 }
 
+struct peer *stage_ask(struct stage *of, const struct opening *opening,
+                       struct connection **conn) {
+  if (of->peer_count == STAGE_PEERS) exit(2);
+  struct peer *peer = &of->peers[of->peer_count++];
+  feed_peer();
+  *peer = (struct peer){
+      .stage = of, .memory = memory_transport_new(), .is_server = true};
+  starve_server();
+  *conn =
+      connection_ask(&of->server, memory_transport_face(peer->memory), opening);
+  return peer;
+}
+
 static void check_all_gone(struct stage *of) {
   for (size_t i = 0; i < of->peer_count; i++) {
     CHECK(of->peers[i].memory == NULL);
@@ -381,7 +394,8 @@ static void read_frames(struct peer *peer) {
   size_t used = 0;
 
   if (!peer->has_head) return;
-  reader_init(&reader, READER_CLIENT, 1 << 30);
+  reader_init(&reader, peer->is_server ? READER_SERVER : READER_CLIENT,
+              1 << 30);
   reader_feed(&reader, peer->got, peer->length);
   while ((result = reader_next(&reader, &event)) != READER_NEED_MORE) {
     show_frame(result, &event);

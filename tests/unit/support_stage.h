@@ -19,7 +19,7 @@
 #define RATCHET_TESTS_SUPPORT_STAGE_H
 
 #include "net/memory.h"
-#include "server/connection.h"
+#include "server/opening.h"
 
 enum { STAGE_PEERS = 512, STAGE_TEXT = 16 * 1024 };
 
@@ -36,6 +36,7 @@ struct peer {
   struct memory_transport *memory; /* NULL once the server let go of it */
   bool is_stuck;                   /* takes only what peer_take takes */
   bool has_head;                   /* the answer's head has been read */
+  bool is_server;                  /* the connection goes out to it */
   bool told_fin, told_gone;
   bool saw_fin;
   uint8_t *got;
@@ -71,6 +72,10 @@ void stage_close(struct stage *stage);
  * nothing of that left in events and heard. */
 struct peer *stage_connect(struct stage *stage);
 struct peer *stage_upgraded(struct stage *stage);
+/* A peer that was connected to and is asked for an upgrade: what is to be told
+ * of that is in `opening`. A NULL in its connection: there was no memory. */
+struct peer *stage_ask(struct stage *stage, const struct opening *opening,
+                       struct connection **conn);
 /* Moves bytes and runs turns until nothing happens any more. */
 void stage_run(struct stage *stage);
 /* One turn: all that the peers sent is delivered, then what is due is done. */

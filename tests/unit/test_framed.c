@@ -121,3 +121,49 @@ TEST(framed_close_keeps_a_reason_that_fits) {
   CHECK_EQ(reason_length(text, 123), 123);
   CHECK_EQ(reason_length(text, 124), 123);
 }
+
+/* What a frame says when its mask is taken off again. */
+static void check_masked(struct payload *frame, const void *plain,
+                         size_t header, size_t length) {
+  struct payload *masked = framed_masked(frame), *other = framed_masked(frame);
+  if (!CHECK(masked && other)) return;
+  CHECK_EQ(payload_length(masked), header + 4 + length);
+  CHECK_EQ(masked->body_length, 0);
+  CHECK_EQ(masked->head[0], frame->head[0]);
+  CHECK_EQ(masked->head[1], frame->head[1] | 0x80);
+  CHECK_BYTES(masked->head + 2, header - 2, frame->head + 2, header - 2);
+  CHECK(memcmp(masked->head + header, other->head + header, 4) != 0);
+  frame_mask(masked->head + header + 4, length, masked->head + header, 0);
+  CHECK_BYTES(masked->head + header + 4, length, plain, length);
+  payload_drop(masked);
+  payload_drop(other);
+  payload_drop(frame);
+}
+
+TEST(framed_masks_frames_of_each_form) {
+  static const size_t sizes[] = {0, 1, 5, 125, 126, 65535, 65536, 70000};
+  static const size_t headers[] = {2, 2, 2, 2, 4, 4, 10, 10};
+  static char body[70000];
+  int released = 0;
+
+  for (size_t i = 0; i < sizeof body; i++) body[i] = (char)(i * 7);
+  for (size_t i = 0; i < 8; i++) {
+    check_masked(framed_copy(OP_TEXT, body, sizes[i]), body, headers[i],
+                 sizes[i]);
+    if (sizes[i] == 0) continue;
+    check_masked(
+        framed_borrow(OP_BINARY, body, sizes[i], count_release, &released, 1),
+        body, headers[i], sizes[i]);
+  }
+  CHECK_EQ(released, 7);
+}
+
+TEST(framed_masks_nothing_without_memory) {
+  struct payload *frame = framed_copy(OP_TEXT, "a", 1);
+
+  pool_drain();
+  mem_fail_at(1, true);
+  CHECK(framed_masked(frame) == NULL);
+  mem_fail_at(0, false);
+  payload_drop(frame);
+}

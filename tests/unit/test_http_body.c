@@ -100,6 +100,50 @@ TEST(http_body_is_gathered_however_it_is_cut) {
   }
 }
 
+TEST(http_body_ends_with_the_connection) {
+  size_t used;
+
+  struct http_body *body = http_body_new_framed(HTTP_UNTIL_END, 0, LIMIT);
+  CHECK_EQ(http_body_feed(body, "Hel", 3, &used), HTTP_BODY_UNFINISHED);
+  CHECK_EQ(http_body_feed(body, "lo", 2, &used), HTTP_BODY_UNFINISHED);
+  CHECK_EQ(used, 2);
+  CHECK_EQ(http_body_end(body), HTTP_BODY_WHOLE);
+  struct slice content = http_body_content(body);
+  CHECK_BYTES(content.at, content.length, "Hello", 5);
+  http_body_free(body);
+}
+
+TEST(http_body_of_another_framing_does_not_end_with_the_connection) {
+  size_t used;
+
+  struct http_body *body = http_body_new_framed(HTTP_BY_LENGTH, 2, LIMIT);
+  http_body_feed(body, "a", 1, &used);
+  CHECK_EQ(http_body_end(body), HTTP_BODY_UNFINISHED);
+  http_body_free(body);
+  body = http_body_new_framed(HTTP_BY_CHUNKS, 0, LIMIT);
+  CHECK_EQ(http_body_end(body), HTTP_BODY_UNFINISHED);
+  http_body_free(body);
+}
+
+TEST(http_body_until_the_end_is_bounded) {
+  size_t used;
+
+  struct http_body *body = http_body_new_framed(HTTP_UNTIL_END, 0, 3);
+  CHECK_EQ(http_body_feed(body, "abc", 3, &used), HTTP_BODY_UNFINISHED);
+  CHECK_EQ(http_body_feed(body, "d", 1, &used), HTTP_BODY_TOO_LARGE);
+  CHECK_EQ(http_body_end(body), HTTP_BODY_TOO_LARGE);
+  http_body_free(body);
+}
+
+TEST(http_body_of_no_length_is_whole_from_the_start) {
+  size_t used;
+
+  struct http_body *body = http_body_new_framed(HTTP_BY_LENGTH, 0, LIMIT);
+  CHECK_EQ(http_body_feed(body, "next", 4, &used), HTTP_BODY_WHOLE);
+  CHECK_EQ(used, 0);
+  http_body_free(body);
+}
+
 TEST(http_body_survives_having_no_memory) {
   size_t used;
 

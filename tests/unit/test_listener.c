@@ -769,26 +769,28 @@ TEST(listener_refuses_a_descriptor_that_is_none) {
 
 /* ---- the loop's own clock */
 
-static void ring(void *owner) {
-  (*(int *)owner)++;
+static int rings;
+
+static void ring(struct alarm *alarm) {
+  (void)alarm;
+  rings++;
 }
 
 TEST(loop_clock_rings) {
-  int rings = 0;
+  struct alarm alarm = {.ring = ring};
 
   set_up();
   listen_tcp(); /* the alarm alone does not keep a loop alive */
-  loop.clock.ring = ring;
-  loop.clock.owner = &rings;
+  rings = 0;
   uint64_t now = clock_now(&loop.clock);
-  loop.clock.set_alarm(&loop.clock, now + 5);
-  loop.clock.set_alarm(&loop.clock, now + 1);
+  clock_set(&loop.clock, &alarm, now + 5);
+  clock_set(&loop.clock, &alarm, now + 1);
   UNTIL(rings == 1);
   CHECK(clock_now(&loop.clock) >= now + 1);
-  loop.clock.set_alarm(&loop.clock, now); /* already past */
+  clock_set(&loop.clock, &alarm, now); /* already past */
   UNTIL(rings == 2);
-  loop.clock.set_alarm(&loop.clock, now + 100000);
-  loop.clock.set_alarm(&loop.clock, CLOCK_NEVER);
+  clock_set(&loop.clock, &alarm, now + 100000);
+  clock_clear(&loop.clock, &alarm);
   some_turns();
   CHECK_EQ(rings, 2);
   tear_down();

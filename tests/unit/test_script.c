@@ -282,7 +282,7 @@ TEST(script_logs_why_an_app_does_not_load) {
               "error('again') end}))",
               "an error that cannot be shown");
   check_fails("error(42)", "42");
-  check_fails("coroutine.yield()", "cannot wait while it is loaded");
+  check_fails("coroutine.yield()", "cannot yield while it is loaded");
   check_fails("require 'ratchet.core'.wait(require 'ratchet.core'.ticket())",
               "cannot wait while it is loaded");
   check_fails("require 'no.such.module'", "module 'no.such.module' not found");

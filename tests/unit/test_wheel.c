@@ -84,15 +84,15 @@ TEST(wheel_meets_single_deadlines) {
 TEST(wheel_rings_an_idle_clock_never) {
   set_up();
   manual_clock_advance(&clock, 1000000);
-  CHECK_EQ(clock.alarm, CLOCK_NEVER);
+  CHECK_EQ(clock.wake, CLOCK_NEVER);
   struct timer timer;
   init(&timer);
   start(&timer, 300);
-  CHECK(clock.alarm != CLOCK_NEVER);
+  CHECK(clock.wake != CLOCK_NEVER);
   manual_clock_advance(&clock, 1000);
   CHECK_EQ(timer.times, 1);
   check_in_time(&timer, 300);
-  CHECK_EQ(clock.alarm, CLOCK_NEVER);
+  CHECK_EQ(clock.wake, CLOCK_NEVER);
 }
 
 TEST(wheel_forgets_what_is_stopped) {

@@ -52,17 +52,30 @@ function disk.real_path(path)
   return await(nil, "fs_realpath", path)
 end
 
-local function close_later(fd)
+---Closes an open file, and does not wait for it.
+---@param fd integer
+function disk.close(fd)
   require("luv").fs_close(fd, function() end)
 end
 
--- Without waiting for a writer, as opening a named pipe otherwise does.
-local function open(path)
-  return await(close_later, "fs_open", path, require("luv").constants.O_NONBLOCK or 0, 0)
+---Opens a file for reading, without waiting for a writer, as opening a named pipe
+---otherwise does.
+---@param path string
+---@return integer? fd
+---@return string? message
+function disk.open(path)
+  return await(disk.close, "fs_open", path, require("luv").constants.O_NONBLOCK or 0, 0)
+end
+
+---@param fd integer
+---@return table? stat of luv
+---@return string? message
+function disk.stat(fd)
+  return await(nil, "fs_fstat", fd)
 end
 
 local function with_descriptor(fd, use)
-  local stat, message = await(nil, "fs_fstat", fd)
+  local stat, message = disk.stat(fd)
   if not stat then return nil, message end
   return use(fd, stat)
 end
@@ -74,7 +87,7 @@ end
 ---@return any? result what `use` returned; nil when there was a failure
 ---@return any message
 function disk.with_file(path, use)
-  local fd, message = open(path)
+  local fd, message = disk.open(path)
   if not fd then return nil, message end
   local went_well, result, more = pcall(with_descriptor, fd, use)
   await(nil, "fs_close", fd)

@@ -1,17 +1,18 @@
 -- file - makes a file the answer to a request: its type, its tag and date, 304 for
--- who has it already, 206 for who wants a part. The whole answer is in memory for
--- the time it takes to send it, hence the limit.
+-- who has it already, 206 for who wants a part. A small one is sent whole, a larger
+-- one piece by piece; HEAD reads nothing.
 
 local condition = require "ratchet.http.condition"
 local content_type = require "ratchet.http.content_type"
 local date = require "ratchet.http.date"
 local disk = require "ratchet.http.disk"
+local pieces = require "ratchet.http.pieces"
 local range = require "ratchet.http.range"
 
 local file = {}
 
----Bytes of one answer.
-file.MOST_BYTES = 64 * 1048576
+-- Up to so many bytes are read at once.
+local SMALL = 65536
 
 -- While a file is as young as this (in seconds), it may change again without its
 -- date telling; its tag is a weak one until then.
@@ -57,16 +58,19 @@ local function describe(response, path, version, max_age)
   if max_age then set_missing(response, "Cache-Control", ("max-age=%d"):format(max_age)) end
 end
 
-local function refuse_size(path, length)
-  error(("file: %s: the answer would have %.0f bytes; the most is %d. Let the web server in "
-    .. "front of this one serve large files"):format(path, length, file.MOST_BYTES), 0)
-end
-
-local function read(fd, path, first, length)
-  if length > file.MOST_BYTES then refuse_size(path, length) end
+local function send_small(response, fd, path, first, length)
   local bytes, message = disk.read(fd, first, length)
   if not bytes then error(("file: %s: %s"):format(path, message), 0) end
-  return bytes
+  return response:send(bytes)
+end
+
+local function send(response, request, fd, path, part)
+  local is_head = request.method == "HEAD"
+  if part.length <= SMALL and not is_head then
+    return send_small(response, fd, path, part.first, part.length)
+  end
+  response:header("Content-Length", ("%.0f"):format(part.length))
+  return response:send(pieces(path, part.stat, part.first, part.length))
 end
 
 local function fill(response, request, path, max_age, fd, stat)
@@ -74,7 +78,6 @@ local function fill(response, request, path, max_age, fd, stat)
   if stat.type ~= "file" then return nil, "ENOENT: it is no plain file" end
   local version = version_of(stat)
   local status, first, length = choose(response, request, stat, version)
-  local body = length and read(fd, path, first, length) or ""
   response:status(status)
   if status == 416 then
     response:header("Content-Range", ("bytes */%.0f"):format(stat.size))
@@ -85,11 +88,12 @@ local function fill(response, request, path, max_age, fd, stat)
     response:header("Content-Range",
       ("bytes %.0f-%.0f/%.0f"):format(first, first + length - 1, stat.size))
   end
-  return response:send(body)
+  if not length then return response:send("") end
+  return send(response, request, fd, path, { first = first, length = length, stat = stat })
 end
 
 ---Fills the response with a file. Waits. Raises (which is a 500 with a line in the log)
----when the file is there, but reading it fails or it is too large.
+---when the file is there, but reading it fails.
 ---@param response ratchet.http.Response
 ---@param request ratchet.http.Request
 ---@param path string

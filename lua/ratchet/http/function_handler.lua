@@ -3,6 +3,7 @@
 --
 --   "text"                        200, HTML when it begins with "<"
 --   { a = 1 }                     200, JSON
+--   function() ... end            200, what it returns piece by piece, up to nil
 --   404, "not here", headers      that status; the body as above; both may be missing
 --   response                      what it was filled with
 --   nothing                       the same
@@ -27,10 +28,10 @@ function FunctionHandler.new(fn, name)
 end
 
 local function fill(handler, response, body)
-  if type(body) == "string" then return response:send(body) end
+  if type(body) == "string" or type(body) == "function" then return response:send(body) end
   if type(body) == "table" then return response:json(body) end
-  error(("%s: the handler returned a %s; it must be a string, a table, a status or the response")
-    :format(handler.name, type(body)), 0)
+  error(("%s: the handler returned a %s; it must be a string, a table, a function, a status or "
+    .. "the response"):format(handler.name, type(body)), 0)
 end
 
 local function answer(handler, response, result, body, headers)
@@ -45,8 +46,9 @@ end
 
 ---@param request ratchet.http.Request
 ---@return integer status
----@return string? body
+---@return string|function|nil body
 ---@return table headers
+---@return function? over
 function FunctionHandler:handle(request)
   local response = Response(request)
   return answer(self, response, self.fn(request, response)):unpack()

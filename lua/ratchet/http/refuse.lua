@@ -1,13 +1,31 @@
 -- refuse - the answer to a request that is turned down: one sentence that says
--- what was compared with what, in the log and in the body.
+-- what was compared with what, in the log and, in development, in the body. Otherwise
+-- the client is told only what it may know.
 
 local Response = require "ratchet.http.response"
 local log = require "ratchet.log"
+local native = require "ratchet.native"
 local text = require "ratchet.http.text"
 
 -- A wrong origin or host is most often a wrong setting, which someone looks for
 -- in the log; the rest is the client's business.
 local levels = { [403] = "warn" }
+
+-- These sentences speak of what the client sent, or of what is in a header anyway.
+-- The others would tell a stranger how the app is set up.
+local is_public = { [400] = true, [405] = true, [426] = true }
+
+local short = {
+  [401] = "Unauthorized", [403] = "Forbidden", [404] = "Not Found",
+  [429] = "Too Many Requests", [503] = "Service Unavailable",
+}
+
+local function body_for(request, status, sentence)
+  if is_public[status] or request.development or native.options().development then
+    return sentence .. "\n"
+  end
+  return (short[status] or "Refused") .. "\n"
+end
 
 ---Logs `status path: sentence` and returns the answer. The query is not logged:
 ---people put secrets there.
@@ -17,7 +35,7 @@ local levels = { [403] = "warn" }
 ---@param details { headers: table?, body: string?, level: string? }? headers to go
 ---  out with it; a body in place of the sentence; the level of the log line
 ---@return integer status
----@return string body
+---@return string|function body
 ---@return table headers
 local function refuse(request, status, sentence, details)
   details = details or {}
@@ -26,7 +44,7 @@ local function refuse(request, status, sentence, details)
   local response = Response():status(status)
   if not details.body then response:header("Content-Type", "text/plain; charset=utf-8") end
   for name, value in pairs(details.headers or {}) do response:header(name, value) end
-  return response:send(details.body or sentence .. "\n"):unpack()
+  return response:send(details.body or body_for(request, status, sentence)):unpack()
 end
 
 return refuse

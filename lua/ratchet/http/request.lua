@@ -10,6 +10,7 @@
 
 local class = require "ratchet.class"
 local cookie = require "ratchet.http.cookie"
+local headers = require "ratchet.http.headers"
 local host = require "ratchet.http.host"
 local raise = require "ratchet.raise"
 local native = require "ratchet.native"
@@ -34,32 +35,10 @@ local uri = require "ratchet.http.uri"
 ---@field protocols string[] the sub-protocols that the client offers
 ---@field body string
 ---@field responseHeaders table<string, string|string[]> to go out with the 101
+---@field development boolean? true: a refusal explains itself in its body
 ---@field protocol string? in onUpgrade: the sub-protocol that will be agreed on, to be
 ---  replaced by another one of `protocols`, or by ""
 local Request = class()
-
-local function each_header(request, visit)
-  local raw = request.rawHeaders
-  for i = 1, #raw, 2 do visit(raw[i]:lower(), raw[i + 1]) end
-end
-
-local headers_metatable = {
-  __index = function(headers, name)
-    return type(name) == "string" and rawget(headers, name:lower()) or nil
-  end,
-}
-
--- RFC 9110 5.3 joins repeated fields by commas; cookies, which contain them, by
--- semicolons (RFC 9113 8.2.3).
-local function parse_headers(request)
-  local headers = {}
-  each_header(request, function(name, value)
-    local before = headers[name]
-    local separator = name == "cookie" and "; " or ", "
-    headers[name] = before and before .. separator .. value or value
-  end)
-  return setmetatable(headers, headers_metatable)
-end
 
 local function each_cookie(request, visit)
   for pair in (request.headers.cookie or ""):gmatch("[^;]+") do
@@ -104,7 +83,7 @@ local lazy = {
   path = function(request) return uri.decode((uri.split(request.target))) end,
   query = parse_query,
   params = function() return {} end,
-  headers = parse_headers,
+  headers = function(request) return headers.parse(request.rawHeaders) end,
   cookies = parse_cookies,
   host = parse_host,
   origin = function(request) return request.headers.origin end,
@@ -148,15 +127,15 @@ function Request.new(fields)
 end
 
 ---Headers given as a table in the order and form of `rawHeaders`.
----@param headers table<string, string|string[]>
+---@param given table<string, string|string[]>
 ---@return string[]
-function Request.flatten(headers)
-  if type(headers) ~= "table" then raise("Request: headers must be a table") end
+function Request.flatten(given)
+  if type(given) ~= "table" then raise("Request: headers must be a table") end
   local names, raw = {}, {}
-  for name in pairs(headers) do names[#names + 1] = name end
+  for name in pairs(given) do names[#names + 1] = name end
   table.sort(names)
   for _, name in ipairs(names) do
-    local values = headers[name]
+    local values = given[name]
     for _, value in ipairs(type(values) == "table" and values or { values }) do
       raw[#raw + 1] = name
       raw[#raw + 1] = tostring(value)
@@ -169,11 +148,7 @@ end
 ---@param name string
 ---@return string[]
 function Request:headerAll(name)
-  local wanted, values = name:lower(), {}
-  each_header(self, function(header, value)
-    if header == wanted then values[#values + 1] = value end
-  end)
-  return values
+  return headers.all(self.rawHeaders, name)
 end
 
 ---Every value of a name in the query, in order.

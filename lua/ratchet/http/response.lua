@@ -97,16 +97,31 @@ local function set_type(response, content_type)
   end
 end
 
+local function send_pieces(response, next_piece, over)
+  if over ~= nil and type(over) ~= "function" then
+    raise("response:send: what is called when the body is over must be a function; it is a %s",
+      type(over))
+  end
+  response.body, response.over = next_piece, over
+  set_type(response, "text/plain; charset=utf-8")
+  return response
+end
+
 ---Sets the body. Its type is text/html when it begins with "<", else text/plain,
----unless a Content-Type is set.
----@param body string
+---unless a Content-Type is set. A function makes the body piece by piece: it is called
+---for the next one, a string, when the client has taken most of those before, and
+---returns nil at the end. It may wait.
+---@param body string|fun(): string?
+---@param over fun()? beside a function: called once, when no more of it is wanted,
+---  whether it was sent or not; must not wait
 ---@return ratchet.http.Response
-function Response:send(body)
+function Response:send(body, over)
+  if type(body) == "function" then return send_pieces(self, body, over) end
   if type(body) ~= "string" then
-    raise("response:send: the body must be a string; it is a %s%s", type(body),
+    raise("response:send: the body must be a string or a function; it is a %s%s", type(body),
       type(body) == "table" and " (response:json sends tables)" or "")
   end
-  self.body = body
+  self.body, self.over = body, nil
   local kind = body:find("^%s*<") and "text/html" or "text/plain"
   set_type(self, kind .. "; charset=utf-8")
   return self
@@ -118,7 +133,7 @@ end
 function Response:json(value)
   local encoded, text = pcall(require("cjson").encode, value)
   if not encoded then raise("response:json: %s", text) end
-  self.body = text
+  self.body, self.over = text, nil
   set_type(self, "application/json")
   return self
 end
@@ -174,11 +189,12 @@ end
 
 ---The response as the core takes it. One that nothing was set on is a 204.
 ---@return integer status
----@return string? body
+---@return string|function|nil body
 ---@return table<string, string|string[]> headers
+---@return function? over
 function Response:unpack()
   local is_empty = not self.code and not self.body and not next(self.headers)
-  return self.code or (is_empty and 204 or 200), self.body, self.headers
+  return self.code or (is_empty and 204 or 200), self.body, self.headers, self.over
 end
 
 return Response

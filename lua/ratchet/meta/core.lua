@@ -23,6 +23,7 @@ local core = {}
 ---@class ratchet.core.Options
 ---@field host string? --host
 ---@field port integer? --port, 0 to 65535
+---@field development boolean --development: refusals explain themselves in their bodies
 
 ---@class ratchet.core.Handed
 ---@field fd integer
@@ -45,6 +46,9 @@ local core = {}
 ---  and not lost for its silence
 ---@field closeTimeout number? seconds for the peer to answer a close frame
 ---  (RFC 6455 7.1.1), 5 when not given; then TCP is dropped, 1006
+---@field maxQueuedMessages integer? events that queue behind a handler that waits, 64 when
+---  not given; with more of them the peer is not read until half of them are handled
+---@field maxQueuedAmount integer? bytes of them, 256 KiB when not given
 ---@field deflate boolean|ratchet.core.Deflate|nil agree on permessage-deflate (RFC 7692)
 ---  with clients that offer it; false when not given. maxMessageSize then counts inflated
 ---  bytes; what cannot be inflated is closed with 1007
@@ -88,10 +92,18 @@ function core.endpoint(component, options) end
 ---    endpoint [, protocol [, headers]]   101 (RFC 6455 4.2.2), and the connection is
 ---                                        the component's
 ---    status [, body [, headers]]         that answer
+---    status, next, headers, over         that answer, whose body comes piece by piece
 ---    "raw", endpoint                     no answer: the component gets
 ---                                        onOpen(conn, request), then raw bytes
 ---  Headers are a table from name to a string or a list of strings; one with a line
 ---  break in it is refused. An error in it is logged and answered with 500.
+---  next() returns the next piece, a string, and nil at the end; it runs in a coroutine
+---  and may wait. It is called when under 16 KiB of those before still wait to be sent,
+---  and not at all where an answer has no body (RFC 9110 6.4.1). They go out in chunks
+---  (RFC 9112 7.1), or to HTTP/1.0 up to the end of the connection, unless headers have
+---  Content-Length; then they must add up to that. An error ends the connection, so that
+---  the client sees that something is missing. over(), which may be nil, is called once
+---  when no more is wanted, after the last piece or without it; it must not wait.
 ---@field headerTimeout number? seconds for a whole head, 10 when not given; then 408
 ---@field maxHeaderSize integer? bytes of a head, 16 KiB when not given, 256 at least; then
 ---  431, or 414 when the request line alone is larger
@@ -116,6 +128,46 @@ function core.endpoint(component, options) end
 ---@return string? code such as "EADDRINUSE"
 function core.listen(listener) end
 
+---@class ratchet.core.Connect
+---@field host string a name, or an IP address without brackets
+---@field port integer
+---@field path string? in place of both: a unix socket
+---@field secure boolean? over TLS
+---@field target string path and query, as they go into the request line
+---@field authority string the Host header
+---@field protocols string? the sub-protocols that are offered, with commas
+---@field headers string[]? name, value, name, value, ...: more lines of the request.
+---  Those that make the handshake are the core's own
+---@field endpoint ratchet.Endpoint whose the connection will be
+---@field connectTimeout number? seconds for name and TCP, 10 when not given
+---@field handshakeTimeout number? seconds for the answer, 10 when not given
+
+---An attempt to connect. When it is collected it is cancelled.
+---@class ratchet.Attempt: userdata
+local Attempt = {}
+
+---Ends it, when it is not over; nobody is woken.
+function Attempt:cancel() end
+
+---Begins to connect, as a WebSocket client (RFC 6455 4.1). When it is open its component
+---gets onOpen(conn), without a request. When there will be no connection the ticket is
+---woken with nil, the reason, and, when the server answered something else than 101,
+---that answer. Raises when the table makes no sense.
+---@param ticket ratchet.Ticket
+---@param options ratchet.core.Connect
+---@return ratchet.Attempt? attempt nil when the server is about to end
+---@return string? reason
+function core.connect(ticket, options) end
+
+---Sets the metatable of the tables of answers that are made from now on. Raises when
+---it is no table.
+---@param metatable table
+function core.answerMetatable(metatable) end
+
+---A number that nobody can foresee.
+---@return number number 0 or more, less than 1
+function core.random() end
+
 ---Sets the metatable of the request tables that are made from now on. Raises when
 ---it is no table.
 ---@param metatable table
@@ -135,17 +187,76 @@ function core.log(level, message) end
 ---@param url string
 function core.announce(url) end
 
+---Seconds on a clock that never goes back; only differences mean something.
+---@return number
+function core.now() end
+
+---@class ratchet.core.CallTarget
+---@field path string? a unix socket; or
+---@field host string? a name or an IP address without brackets
+---@field port integer?
+---@field secure boolean? over TLS, which is not there yet: EPROTONOSUPPORT
+
+---A connection to an HTTP server, which is begun. The ticket is woken with true, or with
+---nil, message, code ("ECONNREFUSED", "EAI_NONAME", "ETIMEDOUT"). A collected one is
+---closed, so who waits keeps it.
+---@param target ratchet.core.CallTarget
+---@param ticket ratchet.Ticket
+---@param timeout number seconds, the lookup of the name included
+---@return ratchet.Caller
+function core.caller(target, ticket, timeout) end
+
+---Raises where nothing can wait: outside of a handler, while the app file is loaded, in
+---a coroutine of the app's own, in what a C function calls, in a task that was
+---cancelled.
+function core.checkWait() end
+
 ---A ticket for one wait. This, wait and wake are what ratchet's own functions that
----wait will be built on; they are not for apps.
+---wait are built on; apps have ratchet.await.
 ---@return ratchet.Ticket
 function core.ticket() end
 
 ---Suspends the handler that calls it until wake is called with the ticket. Raises
----outside of a handler, in a coroutine of the app's own, and when the ticket is in
----use.
+---where nothing can wait, when the ticket is in use, when nobody has it any more, and
+---"cancelled" in a task that is cancelled meanwhile.
 ---@param ticket ratchet.Ticket
----@return any ... what wake was given
-function core.wait(ticket) end
+---@param seconds number? how long at most
+---@return any ... what wake was given; nil, "timeout" when it took too long
+function core.wait(ticket, seconds) end
+
+---Suspends the handler for a time. Raises as wait does.
+---@param seconds number 0 or more, to the millisecond
+function core.sleep(seconds) end
+
+---Runs fn(...) in a coroutine that may wait, from the end of this turn of the loop on.
+---An error in it is logged.
+---@param fn function
+---@param ... any
+---@return ratchet.Task
+function core.spawn(fn, ...) end
+
+---Calls fn(...) once, in a coroutine that may wait. Raises when an argument is wrong.
+---@param seconds number 0 or more, to the millisecond
+---@param fn function
+---@param ... any
+---@return ratchet.Timer
+function core.after(seconds, fn, ...) end
+
+---The same, again and again until it is cancelled; without the calls that would come
+---while an earlier one still waits.
+---@param seconds number 0, which is a millisecond, or more
+---@param fn function
+---@param ... any
+---@return ratchet.Timer
+function core.every(seconds, fn, ...) end
+
+---All timers that are still referred to, running or not, as the keys of a weak table.
+---@return table<ratchet.Timer, true>
+function core.timers() end
+
+---From here on the messages of a connection without handlers wait to be received.
+---@param conn ratchet.Connection
+function core.line(conn) end
 
 ---Lets the handler that waits for the ticket go on, at the end of this turn of the
 ---loop.
@@ -153,6 +264,80 @@ function core.wait(ticket) end
 ---@param ... any what wait returns
 ---@return boolean woken false when no handler waits for it, or no longer
 function core.wake(ticket, ...) end
+
+---@class ratchet.core.Redis
+---@field host string? a name or an address, "127.0.0.1" when not given
+---@field port integer? 6379 when not given
+---@field path string? in place of both: the path of a unix socket
+---@field maxReplySize number? bytes of one reply, 64 MiB when not given, 1 GiB at most
+---@field ready fun() it is connected: commands are taken from now on
+---@field reply fun(value: any, err: string?) the next reply: a string, a number, nil, or a
+---  list, in which what is missing is false and an error { err = ... }; or an error
+---@field lost fun(reason: string) it could not be connected, or is no more: nothing is told
+---  after it
+
+---One connection to a Redis server; it does not come back by itself. lua/ratchet/redis/line.lua
+---makes more of it. Raises when the table makes no sense.
+---@param link ratchet.core.Redis
+---@return ratchet.RedisLink
+function core.redis(link) end
+
+---The bytes of a command (RESP2), for append.
+---@param ... string|number whole numbers are written without a fraction
+---@return string?
+---@return string|integer? problem which argument is neither; or "out of memory"
+function core.redisCommand(...) end
+
+---@class ratchet.RedisLink: userdata
+local RedisLink = {}
+
+---Queues a command; what is queued in a turn of the loop goes out at its end.
+---@param ... string|number
+---@return true? queued
+---@return string|integer? problem which argument is neither a string nor a number; or why not
+function RedisLink:write(...) end
+
+---Queues the bytes of commands.
+---@param bytes string of redisCommand
+---@return true? queued
+---@return string? problem
+function RedisLink:append(bytes) end
+
+---Stops reading: neither replies nor the loss are told until resume.
+function RedisLink:pause() end
+
+---Goes on reading.
+function RedisLink:resume() end
+
+---Ends it; nothing is told any more.
+function RedisLink:close() end
+---Something that ratchet.spawn started.
+---@class ratchet.Task: userdata
+local Task = {}
+
+---What the task waits for raises "cancelled" in it, and so does each further wait. One
+---that has not begun never will.
+---@return boolean cancelled false when it has ended or was cancelled already
+function Task:cancel() end
+
+---A function that is called at a time.
+---@class ratchet.Timer
+---@field fn function what is called; another one can be put in its place
+local Timer = {}
+
+---It is not called any more. One that runs, or waits, is not ended.
+---@return boolean cancelled false when it had ended already
+function Timer:cancel() end
+---@class ratchet.core.Watchdog
+---@field slowHandler number? seconds for which a handler may hold the loop before it is
+---  named in the log, 0.1 at first; 0: none is
+---@field handlerBudget number? seconds after which it is stopped with an error, 5 at
+---  first; 0: none is
+
+---Sets what holds for all handlers, once the app file has been loaded; what is not
+---given stays as it is. Raises when a number is negative or over a day.
+---@param limits ratchet.core.Watchdog
+function core.watchdog(limits) end
 
 ---A connection. The same connection is always the same value. One that is gone can
 ---be kept and used without harm: its methods do nothing. Any field that is not here
@@ -166,7 +351,9 @@ function core.wake(ticket, ...) end
 ---@field peerAddress string? the socket's address, which may be a proxy's; "" on a unix
 ---  socket; nil once the connection is gone
 ---@field httpRequest ratchet.http.Request? what it began with, always the same value;
----  nil on a listener of raw TCP
+---  nil on a listener of raw TCP, and where we are the client
+---@field httpResponse ratchet.fetch.Answer? what the server answered to the handshake of
+---  ratchet.connect, always the same value; nil where we are the server
 ---@field protocol string the sub-protocol that was agreed on (RFC 6455 1.9), "" for none
 ---@field extensions string what was agreed on (RFC 6455 9), as in the answer:
 ---  "permessage-deflate; server_no_context_takeover"; "" for none
@@ -216,6 +403,39 @@ function Connection:close(code, reason) end
 ---@return ratchet.Connection self
 function Connection:terminate() end
 
+---The next message, waiting for it if need be. Only for the connection's own handlers
+---(then it is not told to onMessage), for `run`, and for a connection without handlers.
+---Raises elsewhere, where nothing can wait, and when somebody receives already.
+---@param seconds number? how long to wait at most
+---@return string? message nil when there is none
+---@return boolean|"timeout"|"closed" isBinary or why there is no message
+---@return integer? code with "closed": as onClose gets it; nil when onClose or an
+---  earlier receive was told of it
+---@return string? reason
+function Connection:receive(seconds) end
+
+---Receives one message after the other until the connection closes:
+---for message, isBinary in conn:messages() do ... end
+---@return fun(conn: ratchet.Connection): string?, boolean?
+---@return ratchet.Connection
+function Connection:messages() end
+
+---Calls fn(conn, ...) once, as an event of this connection: in order with the others,
+---and not any more when it has closed. Raises when an argument is wrong.
+---@param seconds number 0 or more, to the millisecond
+---@param fn function
+---@param ... any
+---@return ratchet.Timer
+function Connection:after(seconds, fn, ...) end
+
+---The same, again and again; without the calls that would come while an earlier one has
+---not ended.
+---@param seconds number 0, which is a millisecond, or more
+---@param fn function
+---@param ... any
+---@return ratchet.Timer
+function Connection:every(seconds, fn, ...) end
+
 ---Stops reading: no messages come until resume, and the peer's close is not noticed.
 ---@return ratchet.Connection self
 function Connection:pause() end
@@ -223,6 +443,43 @@ function Connection:pause() end
 ---Goes on reading.
 ---@return ratchet.Connection self
 function Connection:resume() end
+
+---A connection to an HTTP server: one request, its answer, then maybe the next.
+---@class ratchet.Caller: userdata
+local Caller = {}
+
+---@class ratchet.core.Answer
+---@field status integer
+---@field reason string what stands behind the status; may be ""
+---@field version "1.0"|"1.1"
+---@field rawHeaders string[] name, value, name, value, ... as they were sent; 100 lines,
+---  16 KiB with the status line
+---@field body string whole; "" to HEAD, with 204 and with 304
+
+---Sends a whole request. The ticket is woken with a ratchet.core.Answer, or with nil,
+---message, code, isUntouched: not a byte of an answer had come. The codes are
+---"ECONNRESET" (lost), "ETIMEDOUT", "EPROTO" (malformed), "EMSGSIZE" (the body is over
+---maxBodySize), "ENOMEM". After any failure it is closed. Raises when it is being asked.
+---@param ticket ratchet.Ticket
+---@param request string its bytes
+---@param timeout number seconds, until the answer is whole
+---@param maxBodySize integer bytes
+---@param isHead boolean is its method HEAD? Then the answer has no body
+---@return true? sent
+---@return string? message nothing of it went out, and the ticket is not woken
+---@return string? code
+function Caller:ask(ticket, request, timeout, maxBodySize, isHead) end
+
+---Lets it end by itself when it is not asked for so long.
+---@param seconds number
+function Caller:rest(seconds) end
+
+---Ends it; a ticket that it has is not woken any more.
+function Caller:close() end
+
+---Is it connected? After an answer: may it be asked again?
+---@return boolean
+function Caller:isOpen() end
 
 ---A named set of connections. A connection that closes leaves all its topics, before
 ---onClose.

@@ -24,6 +24,9 @@ WsServer.scheme = "ws"
 ---@field overflow "close"|"drop"|nil what happens above maxBufferedAmount
 ---@field keepAlive number? seconds, 0 is never
 ---@field closeTimeout number? seconds
+---@field maxQueuedMessages integer? events behind a handler that waits; with more of
+---  them the peer is not read
+---@field maxQueuedAmount integer? bytes of them
 ---@field deflate boolean|ratchet.Deflate|nil messages are compressed if the client can
 
 ---@class ratchet.Deflate how messages are compressed (permessage-deflate, RFC 7692)

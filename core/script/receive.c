@@ -1,0 +1,98 @@
+/*
+ * receive - a connection read as a straight line: the next message is asked for
+ * where it is wanted, instead of being told to onMessage.
+ *
+ * A handler may receive from its own connection; a component's `run` does
+ * nothing else; and a connection without handlers (one that was dialled for
+ * this) is received from by anybody, one at a time. What is received comes out
+ * of the strand's queue, so its bounds hold here too.
+ */
+#include "internal.h"
+
+/* Is it the connection's own handler that asks? */
+static bool is_own(const struct script *script, const struct connection *conn) {
+  return script->run && script->run->conn == conn;
+}
+
+/* Does a line end here that nobody else will end? */
+static bool ends_line(const struct script *script,
+                      const struct connection *conn) {
+  return strand_line(conn) == LINE_FREE && !is_own(script, conn);
+}
+
+static int push_close(lua_State *L, const struct script *script,
+                      struct connection *conn, const struct event *event) {
+  lua_pushnil(L);
+  lua_pushinteger(L, event->code);
+  lua_pushlstring(L, event->data.at, event->data.length);
+  if (ends_line(script, conn)) strand_end_line(conn);
+  return 3;
+}
+
+/* take(conn): a message and whether it is binary; nil, code, reason when the
+ * connection has closed; false when there is nothing yet. */
+int receive_take(lua_State *L) {
+  struct script *script = script_of(L);
+  struct connection *conn = connection_object_to(L, 1)->conn;
+  if (!conn) return connection_object_push_close(L);
+  if (!is_own(script, conn) && strand_line(conn) == LINE_NONE) {
+    if (!connection_is_open(conn)) return 0;
+    return luaL_error(L, "the messages of this connection go to its "
+                         "component; only its own handlers can receive them");
+  }
+  const struct event *event = strand_first(conn);
+  if (!event) {
+    lua_pushboolean(L, 0);
+    return 1;
+  }
+  if (event->kind == EVENT_CLOSE) return push_close(L, script, conn, event);
+  lua_pushlstring(L, event->data.at, event->data.length);
+  lua_pushboolean(L, event->is_binary);
+  strand_take(conn, event);
+  return 2;
+}
+
+/* hear(conn [, seconds]): the caller waits for what take finds next. */
+int receive_hear(lua_State *L) {
+  struct script *script = script_of(L);
+  struct connection *conn = connection_object_to(L, 1)->conn;
+  double seconds = lua_isnoneornil(L, 2) ? -1 : wait_check_seconds(L, 2);
+  if (!conn) return luaL_error(L, "the connection is gone");
+  if (strand_is_heard(conn)) {
+    return luaL_error(L, "somebody receives from this connection already");
+  }
+  struct waiter *waiter = wait_begin(script, L);
+  if (!strand_hear(script, conn, waiter)) {
+    return luaL_error(L, "out of memory");
+  }
+  waiter->is_waiting = true;
+  if (seconds >= 0) wait_until(waiter, seconds);
+  return 0;
+}
+
+static int begin(lua_State *L, enum line line) {
+  struct connection *conn = connection_object_to(L, 1)->conn;
+  if (conn && !strand_begin_line(script_of(L), conn, line)) {
+    return luaL_error(L, "out of memory");
+  }
+  return 0;
+}
+
+int receive_begin_run(lua_State *L) {
+  return begin(L, LINE_RUN);
+}
+
+int receive_begin_line(lua_State *L) {
+  return begin(L, LINE_FREE);
+}
+
+/* A connection whose handler has ended has nobody any more. */
+void receive_run_ended(struct event *event, bool is_well) {
+  struct connection *conn = event->conn;
+  if (strand_line(conn) != LINE_RUN) return;
+  if (is_well)
+    connection_close(conn, CLOSE_NORMAL, SLICE(""));
+  else
+    connection_close(conn, CLOSE_INTERNAL_ERROR, SLICE("internal error"));
+  strand_end_line(conn);
+}

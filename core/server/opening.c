@@ -1,0 +1,276 @@
+/*
+ * A connection that goes out, before it is open: the handshake is sent, and the
+ * answer awaited (RFC 6455 4.1).
+ *
+ *   ASKING --101--> OPEN
+ *      '--another answer, its body--> told, CLOSED
+ */
+#include "opening.h"
+
+#include "base/mem.h"
+#include "internal.h"
+#include "proto/http_body.h"
+
+enum { INTERIM_MAX = 10 }; /* answers 100 to 199 before the one that counts */
+
+/* Owned by its connection while that is ASKING. Holds its endpoint. */
+struct asking {
+  const struct opening_events *events; /* NULL: nobody wants to know */
+  void *owner;
+  struct endpoint *endpoint;
+  struct http_scan scan;
+  struct http_body *body; /* of an answer that is framed, or NULL */
+  int interim;
+  bool has_head; /* the body is what is awaited */
+  char key[CLIENT_KEY_SIZE];
+  size_t protocols_length;
+  char protocols[];
+};
+
+void opening_free(struct connection *conn) {
+  struct asking *asking = conn->in.asking;
+  if (!conn->is_asking) return;
+  conn->is_asking = false;
+  if (asking->body) http_body_free(asking->body);
+  endpoint_drop(asking->endpoint);
+  mem_free(asking);
+}
+
+static struct slice body_so_far(const struct connection *conn) {
+  const struct asking *asking = conn->in.asking;
+  if (asking->body) return http_body_content(asking->body);
+  size_t length = conn->unread.length;
+  if (length > OPENING_MAX_BODY_SIZE) length = OPENING_MAX_BODY_SIZE;
+  return (struct slice){(const char *)conn->unread.bytes, length};
+}
+
+void opening_fail(struct connection *conn, const char *reason) {
+  struct asking *asking = conn->in.asking;
+  const struct opening_events *events = asking->events;
+  struct http_answer answer;
+  struct refusal refusal;
+  asking->events = NULL;
+  if (!events) return;
+  if (asking->has_head &&
+      http_answer_parse(&answer, conn->head, conn->head_length, &refusal)) {
+    events->failed(asking->owner, reason, &answer, body_so_far(conn));
+  } else {
+    events->failed(asking->owner, reason, NULL, SLICE(""));
+  }
+}
+
+static void fail(struct connection *conn, const char *reason) {
+  opening_fail(conn, reason);
+  connection_terminate(conn);
+}
+
+void opening_timed_out(struct connection *conn) {
+  fail(conn, conn->in.asking->has_head
+                 ? "The answer's body took too long."
+                 : "There was no answer to the handshake in time.");
+}
+
+/* The answer is whole: what it is was told by its status. */
+static void fail_with_answer(struct connection *conn) {
+  fail(conn, "The server did not switch to WebSocket.");
+}
+
+void opening_ended(struct connection *conn) {
+  if (conn->in.asking->has_head)
+    fail_with_answer(conn);
+  else
+    fail(conn, "The connection was closed during the handshake.");
+}
+
+/* ---- the 101 */
+
+static void begin(struct connection *conn, struct slice protocol) {
+  struct asking *asking = conn->in.asking;
+  if (!connection_keep_protocol(conn, protocol)) {
+    fail(conn, "out of memory");
+    return;
+  }
+  const struct opening_events *events = asking->events;
+  void *owner = asking->owner;
+  struct endpoint *endpoint = endpoint_hold(asking->endpoint);
+  opening_free(conn);
+  if (events) events->opened(owner);
+  connection_begin(conn, endpoint, CONNECTION_OPEN);
+  endpoint_drop(endpoint);
+}
+
+static void switch_over(struct connection *conn,
+                        const struct http_answer *answer) {
+  const struct asking *asking = conn->in.asking;
+  struct slice protocol, key = {asking->key, sizeof asking->key};
+  struct slice offered = {asking->protocols, asking->protocols_length};
+  const char *why = client_handshake_check(answer, key, offered, &protocol);
+  if (why)
+    fail(conn, why);
+  else
+    begin(conn, protocol);
+}
+
+/* ---- any other answer */
+
+static void receive_body(struct connection *conn) {
+  struct asking *asking = conn->in.asking;
+  size_t used;
+  if (!asking->body) {
+    if (conn->unread.length >= OPENING_MAX_BODY_SIZE) fail_with_answer(conn);
+    return;
+  }
+  enum http_body_state state =
+      http_body_feed(asking->body, (const char *)conn->unread.bytes,
+                     conn->unread.length, &used);
+  buffer_consume(&conn->unread, conn->unread.length);
+  if (state != HTTP_BODY_UNFINISHED) fail_with_answer(conn);
+}
+
+static void begin_body(struct connection *conn,
+                       const struct http_answer *answer) {
+  struct asking *asking = conn->in.asking;
+  enum http_answer_body kind = http_answer_body(answer, false);
+  asking->has_head = true;
+  if (kind == HTTP_ANSWER_FRAMED) {
+    asking->body = http_body_new(&answer->head, OPENING_MAX_BODY_SIZE);
+  }
+  if (kind == HTTP_ANSWER_NO_BODY ||
+      (kind == HTTP_ANSWER_FRAMED && !asking->body)) {
+    buffer_free(&conn->unread);
+    fail_with_answer(conn);
+  } else {
+    receive_body(conn);
+  }
+}
+
+/* ---- the head */
+
+static bool is_interim(struct connection *conn,
+                       const struct http_answer *answer) {
+  struct asking *asking = conn->in.asking;
+  if (answer->status >= 200 || answer->status == 101) return false;
+  mem_free(conn->head);
+  conn->head = NULL;
+  asking->scan = (struct http_scan){0};
+  return true;
+}
+
+static void receive_head(struct connection *conn, size_t length) {
+  struct asking *asking = conn->in.asking;
+  struct http_answer answer;
+  struct refusal refusal;
+  if (!connection_keep_head(conn, (char *)conn->unread.bytes, length)) {
+    fail(conn, "out of memory");
+    return;
+  }
+  buffer_consume(&conn->unread, length);
+  if (!http_answer_parse(&answer, conn->head, length, &refusal)) {
+    fail(conn, refusal.reason);
+  } else if (is_interim(conn, &answer)) {
+    if (++asking->interim > INTERIM_MAX) fail(conn, "It only says 100.");
+  } else if (answer.status == 101) {
+    switch_over(conn, &answer);
+  } else {
+    begin_body(conn, &answer);
+  }
+}
+
+/* True when there may be more of it in what has come. */
+static bool receive_more(struct connection *conn) {
+  struct asking *asking = conn->in.asking;
+  struct refusal refusal;
+  if (asking->has_head) {
+    receive_body(conn);
+    return false;
+  }
+  size_t length =
+      http_answer_scan(&asking->scan, (char *)conn->unread.bytes,
+                       conn->unread.length, OPENING_MAX_HEADER_SIZE, &refusal);
+  if (refusal.status) fail(conn, refusal.reason);
+  if (length > 0) receive_head(conn, length);
+  return length > 0 && conn->is_asking && !conn->in.asking->has_head;
+}
+
+void opening_receive(struct connection *conn, const uint8_t *bytes,
+                     size_t length) {
+  if (!buffer_append(&conn->unread, bytes, length)) {
+    fail(conn, "out of memory");
+    return;
+  }
+  while (conn->state == CONNECTION_ASKING && conn->unread.length > 0 &&
+         receive_more(conn)) {
+  }
+}
+
+bool connection_answer_head(const struct connection *conn,
+                            struct http_answer *answer) {
+  struct refusal refusal;
+  return conn->is_outgoing && conn->endpoint && conn->head &&
+         http_answer_parse(answer, conn->head, conn->head_length, &refusal);
+}
+
+/* ---- asking */
+
+static struct asking *asking_new(const struct opening *opening) {
+  size_t length = opening->protocols.length;
+  struct asking *asking = mem_alloc_zeroed(1, sizeof *asking + length);
+  if (!asking) return NULL;
+  if (!client_handshake_key(asking->key)) {
+    mem_free(asking);
+    return NULL;
+  }
+  asking->events = opening->events;
+  asking->owner = opening->owner;
+  asking->endpoint = endpoint_hold(opening->endpoint);
+  asking->protocols_length = length;
+  if (length > 0) memcpy(asking->protocols, opening->protocols.at, length);
+  return asking;
+}
+
+static struct payload *make_request(const struct opening *opening,
+                                    const struct asking *asking) {
+  struct buffer bytes = {0};
+  struct slice key = {asking->key, sizeof asking->key};
+  bool is_whole =
+      client_handshake_write(&bytes, opening->target, opening->host, key,
+                             opening->protocols, opening->headers);
+  struct payload *payload = is_whole ? payload_new(bytes.length) : NULL;
+  if (payload) memcpy(payload->head, bytes.bytes, bytes.length);
+  buffer_free(&bytes);
+  return payload;
+}
+
+/* The transport is closed, and nobody is told. */
+static struct connection *give_up(struct connection *conn) {
+  connection_forget_opening(conn);
+  return NULL;
+}
+
+struct connection *connection_ask(struct server *server,
+                                  struct transport *transport,
+                                  const struct opening *opening) {
+  struct connection *conn = connection_accept(server, NULL, transport);
+  if (!conn) return NULL;
+  conn->is_outgoing = true;
+  server->outgoing++;
+  conn->state = CONNECTION_ASKING;
+  conn->in.asking = asking_new(opening);
+  conn->is_asking = conn->in.asking != NULL;
+  if (!conn->is_asking) return give_up(conn);
+  struct payload *request = make_request(opening, conn->in.asking);
+  if (!request) return give_up(conn);
+  conn->in.asking->events = NULL; /* until it is under way */
+  connection_set_timer(conn, opening->timeout);
+  connection_update_reading(conn);
+  output_add(conn, request);
+  if (conn->state != CONNECTION_ASKING) return NULL;
+  conn->in.asking->events = opening->events;
+  return conn;
+}
+
+void connection_forget_opening(struct connection *conn) {
+  if (conn->state != CONNECTION_ASKING) return;
+  if (conn->is_asking) conn->in.asking->events = NULL;
+  connection_terminate(conn);
+}
