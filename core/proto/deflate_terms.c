@@ -86,8 +86,8 @@ static bool meet(const struct deflate_terms *offer,
   struct deflate_side *server = &terms->server, *client = &terms->client;
   if (offer->server.window_bits < DEFLATE_BITS_MIN) return false;
   *terms = *offer;
-  server->is_fresh |= !settings->keeps_context;
-  client->is_fresh |= !settings->keeps_peer_context;
+  server->is_fresh |= !settings->keeps_server_context;
+  client->is_fresh |= !settings->keeps_client_context;
   server->window_bits = lesser(server->window_bits, settings->window_bits);
   server->is_named |= server->window_bits < DEFLATE_BITS_MAX;
   if (client->is_named && !client->is_fresh) {
@@ -118,11 +118,11 @@ bool deflate_accept(const struct http_head *head,
 
 struct deflate_terms deflate_offer(const struct deflate_settings *settings) {
   struct deflate_terms offer = no_terms;
-  offer.client.is_fresh = !settings->keeps_context;
+  offer.client.is_fresh = !settings->keeps_client_context;
   offer.client.is_named = true;
   offer.client.window_bits = settings->window_bits;
-  offer.server.is_fresh = !settings->keeps_peer_context;
-  if (!settings->keeps_peer_context) return offer;
+  offer.server.is_fresh = !settings->keeps_server_context;
+  if (!settings->keeps_server_context) return offer;
   offer.server.window_bits = settings->window_bits;
   offer.server.is_named = settings->window_bits < DEFLATE_BITS_MAX;
   return offer;
@@ -148,31 +148,32 @@ static int read_item(struct slice *rest, const struct deflate_terms *offer,
                      struct deflate_terms *terms, const char **reason) {
   struct extension extension;
   if (!extension_take(rest, &extension)) {
-    return fail(reason, "Sec-WebSocket-Extensions is malformed.");
+    return fail(reason, "The 101's Sec-WebSocket-Extensions is malformed.");
   }
   if (!is_deflate(&extension)) {
-    return fail(reason, "The server chose an extension that was not offered.");
+    return fail(reason, "The 101 has an extension that was not asked for.");
   }
   if (!read_terms(&extension, true, terms)) {
-    return fail(reason, "The server's terms of permessage-deflate have an "
-                        "unknown, repeated or bad parameter.");
+    return fail(reason, "The 101's permessage-deflate has an unknown, "
+                        "repeated or bad parameter.");
   }
   if (is_kept(offer, terms)) return 1;
-  return fail(reason, "The server's terms of permessage-deflate are not those "
-                      "that were offered.");
+  return fail(reason, "The 101's permessage-deflate is not what was asked "
+                      "for.");
 }
 
 /* Without a window of its own in the answer, the client keeps to what it has
  * offered. */
-int deflate_read_answer(const struct slice *lines, size_t count,
+int deflate_read_answer(const struct http_head *head,
                         const struct deflate_terms *offer,
                         struct deflate_terms *terms, const char **reason) {
   int found = 0;
-  for (size_t i = 0; i < count; i++) {
-    struct slice rest = lines[i];
-    while (rest.at) {
+  for (size_t n = 0;; n++) {
+    struct slice rest = http_head_get(head, "sec-websocket-extensions", n);
+    if (!rest.at) break;
+    while (rest.at && rest.length > 0) {
       if (found) {
-        return fail(reason, "The server chose an extension twice.");
+        return fail(reason, "The 101 has an extension twice.");
       }
       found = read_item(&rest, offer, terms, reason);
       if (found < 0) return found;

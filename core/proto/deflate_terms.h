@@ -17,12 +17,12 @@ enum {
 /* What one wants, as a server or as a client. */
 struct deflate_settings {
   bool is_wanted;
-  bool keeps_context;      /* from message to message, in what we send */
-  bool keeps_peer_context; /* in what the peer sends: costs a window each */
-  int level;               /* 1 fast to 9 small */
-  uint8_t window_bits;     /* at most, of ours; of the peer's where kept */
-  uint8_t memory_level;    /* 1 to 9, zlib's memLevel */
-  uint32_t threshold;      /* bytes; shorter messages go as they are */
+  bool keeps_server_context; /* from message to message, of the server's */
+  bool keeps_client_context; /* ... of the client's */
+  int level;                 /* 1 fast to 9 small */
+  uint8_t window_bits;       /* at most, of ours; of the peer's where kept */
+  uint8_t memory_level;      /* 1 to 9, zlib's memLevel */
+  uint32_t threshold;        /* bytes; shorter messages go as they are */
 };
 
 /* Not wanted, but what holds where nothing else is said. */
@@ -52,10 +52,10 @@ bool deflate_accept(const struct http_head *head,
 /* The client's part: what to offer for such settings. */
 struct deflate_terms deflate_offer(const struct deflate_settings *settings);
 
-/* ... and what the server answered, in `count` lines of the header. 1: agreed,
- * `terms` is set; 0: the server declined; -1: the connection is to be failed
- * (RFC 7692 7.1, RFC 6455 9.1), and *reason says why. */
-int deflate_read_answer(const struct slice *lines, size_t count,
+/* ... and what the server answered. 1: agreed, `terms` is set; 0: the server
+ * declined; -1: the connection is to be failed (RFC 7692 7.1, RFC 6455 9.1),
+ * and *reason says why. */
+int deflate_read_answer(const struct http_head *head,
                         const struct deflate_terms *offer,
                         struct deflate_terms *terms, const char **reason);
 

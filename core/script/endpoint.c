@@ -135,8 +135,8 @@ static void read_deflate_table(lua_State *L, struct deflate_settings *deflate) {
       (uint8_t)deflate_number(L, "memLevel", deflate->memory_level, 1, 9);
   deflate->threshold = (uint32_t)deflate_number(
       L, "threshold", (int)deflate->threshold, 0, 1 << 30);
-  deflate->keeps_context = is_dedicated(L, "serverContext");
-  deflate->keeps_peer_context = is_dedicated(L, "clientContext");
+  deflate->keeps_server_context = is_dedicated(L, "serverContext");
+  deflate->keeps_client_context = is_dedicated(L, "clientContext");
 }
 
 static void read_deflate(lua_State *L, struct deflate_settings *deflate) {

@@ -80,7 +80,7 @@ static bool set_deflater(struct compression *compression,
                          const struct deflate_settings *settings,
                          const struct deflate_side *ours) {
   if (ours->window_bits < DEFLATE_BITS_MIN) return true;
-  bool keeps_context = settings->keeps_context && !ours->is_fresh;
+  bool keeps_context = !ours->is_fresh;
   struct deflater *deflater =
       deflater_new(settings->level, ours->window_bits, settings->memory_level,
                    keeps_context);

@@ -7,6 +7,7 @@ const zlib = require('zlib');
 const WebSocket = require('ws');
 const { test } = require('./support/runner');
 const frames = require('./support/frames');
+const { acceptOf } = require('./support/raw');
 const { launch } = require('./support/browser');
 const { playPython } = require('./support/python');
 const { deadline, sanitized, slow } = require('./support/wait');
@@ -466,6 +467,95 @@ for (const target of ['', 'own']) {
     });
   }
 }
+
+// ---- ratchet.connect, where we are the client
+
+const ASKS = (url, deflate) => `
+local app = ratchet.App("localhost", 8080)
+app:get("/ask", function(request)
+  local conn, why = ratchet.connect("${url}", { deflate = ${deflate} })
+  if not conn then return 502, why end
+  local json = require("cjson")
+  local answers = { conn.extensions }
+  for _, message in ipairs{ "short", ("long "):rep(100), ("long "):rep(100),
+    ("grüße "):rep(20000) } do
+    conn:send(message)
+    answers[#answers + 1] = conn:receive(5) == message
+  end
+  conn:close()
+  return json.encode(answers)
+end)
+app:run()
+`;
+
+async function ask(t, url, deflate) {
+  const server = await t.server(ASKS(url, deflate));
+  const response = await fetch(`http://localhost:${server.port}/ask`);
+  return [response.status, await response.text()];
+}
+
+const DEDICATED = '{ serverContext = "dedicated", clientContext = "dedicated", threshold = 0 }';
+const echoesOf = (extensions) => [200, JSON.stringify([extensions, true, true, true, true])];
+
+for (const [name, perMessageDeflate, deflate, extensions] of [
+  ['contexts that are shared', true, 'true', FRESH],
+  ['contexts that are kept', true, DEDICATED, PMD],
+  ['small windows', { serverMaxWindowBits: 9, clientMaxWindowBits: 8 }, DEDICATED,
+    `${PMD}; server_max_window_bits=9; client_max_window_bits=8`],
+  ['a server that declines', false, 'true', ''],
+  ['no offer', true, 'false', ''],
+]) {
+  test(`deflate: as a client of node ws, ${name}`, async (t) => {
+    const upstream = new WebSocket.Server({ host: '127.0.0.1', port: 0, perMessageDeflate });
+    t.atEnd(() => upstream.close());
+    upstream.on('connection', (socket) => {
+      socket.on('message', (data, isBinary) => socket.send(data, { binary: isBinary }));
+    });
+    await once(upstream, 'listening');
+    const url = `ws://127.0.0.1:${upstream.address().port}/`;
+    const [status, text] = await ask(t, url, deflate);
+    const [wantedStatus, wanted] = echoesOf(extensions);
+    const [said, ...echoes] = status === 200 ? JSON.parse(text) : [text];
+    const sorted = (terms) => terms.split('; ').sort().join('; ');
+    assert.strictEqual(status, wantedStatus, text);
+    assert.strictEqual(sorted(said), sorted(extensions));
+    assert.deepStrictEqual(echoes, JSON.parse(wanted).slice(1));
+  });
+}
+
+test('deflate: as a client of our own', async (t) => {
+  const server = await t.server(ECHO);
+  for (const [target, deflate, extensions] of [['', 'true', FRESH], ['own', DEDICATED, PMD],
+    ['own', 'true', FRESH], ['plain', 'true', '']]) {
+    assert.deepStrictEqual(await ask(t, `${server.url('ws')}${target}`, deflate),
+      echoesOf(extensions));
+  }
+});
+
+test('deflate: as a client, what was not offered is refused', async (t) => {
+  for (const [terms, deflate, why] of [
+    [PMD, 'true', /permessage-deflate is not what was asked for/],
+    [`${PMD}; x`, DEDICATED, /unknown, repeated or bad parameter/],
+    ['x-other', 'true', /an extension that was not asked for/],
+    [PMD, 'false', /an extension that was not asked for/],
+  ]) {
+    const upstream = require('net').createServer((socket) => {
+      socket.on('error', () => {});
+      socket.once('data', (bytes) => {
+        const key = String(bytes).match(/Sec-WebSocket-Key: (\S+)/)[1];
+        socket.write(['HTTP/1.1 101 OK', 'Upgrade: websocket', 'Connection: Upgrade',
+          `Sec-WebSocket-Accept: ${acceptOf(key)}`, `Sec-WebSocket-Extensions: ${terms}`,
+          '', ''].join('\r\n'));
+      });
+    });
+    t.atEnd(() => upstream.close());
+    upstream.listen(0, '127.0.0.1');
+    await once(upstream, 'listening');
+    const [status, text] = await ask(t, `ws://127.0.0.1:${upstream.address().port}/`, deflate);
+    assert.strictEqual(status, 502);
+    assert.match(text, why);
+  }
+});
 
 test('deflate: a browser', { ms: 60000 }, async (t) => {
   const server = await t.server(ECHO);

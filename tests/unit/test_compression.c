@@ -27,8 +27,8 @@ static struct stage *open_stage(bool is_dedicated) {
   stage->endpoint.limits.keep_alive = 0; /* nobody answers pings */
   stage->endpoint.limits.deflate = deflate_settings_default;
   stage->endpoint.limits.deflate.is_wanted = true;
-  stage->endpoint.limits.deflate.keeps_context = is_dedicated;
-  stage->endpoint.limits.deflate.keeps_peer_context = is_dedicated;
+  stage->endpoint.limits.deflate.keeps_server_context = is_dedicated;
+  stage->endpoint.limits.deflate.keeps_client_context = is_dedicated;
   return stage;
 }
 

@@ -21,14 +21,14 @@
 static const struct deflate_settings shared = {
     .is_wanted = true, .level = 1, .window_bits = 15, .memory_level = 8};
 static const struct deflate_settings dedicated = {.is_wanted = true,
-                                                  .keeps_context = true,
-                                                  .keeps_peer_context = true,
+                                                  .keeps_server_context = true,
+                                                  .keeps_client_context = true,
                                                   .level = 1,
                                                   .window_bits = 15,
                                                   .memory_level = 8};
 static const struct deflate_settings small = {.is_wanted = true,
-                                              .keeps_context = true,
-                                              .keeps_peer_context = true,
+                                              .keeps_server_context = true,
+                                              .keeps_client_context = true,
                                               .level = 1,
                                               .window_bits = 10,
                                               .memory_level = 1};
@@ -175,11 +175,14 @@ static const char *judge(const struct deflate_settings *settings,
   static char text[DEFLATE_TERMS_MAX];
   const char *reason = NULL;
   struct deflate_terms offer = deflate_offer(settings);
-  struct slice parts[4], rest = slice_of(lines);
-  size_t count = 0;
+  struct http_head head = {.count = 0};
+  struct slice rest = slice_of(lines);
 
-  while (rest.at && lines[0]) parts[count++] = slice_cut(&rest, '|');
-  int result = deflate_read_answer(parts, count, &offer, terms, &reason);
+  while (rest.at) {
+    head.headers[head.count++] = (struct http_header){
+        SLICE("Sec-WebSocket-Extensions"), slice_cut(&rest, '|')};
+  }
+  int result = deflate_read_answer(&head, &offer, terms, &reason);
   CHECK_EQ(result < 0, reason != NULL);
   if (result < 0) return "failed";
   if (result == 0) return "declined";
