@@ -43,15 +43,15 @@ static bool is_false(lua_State *L, int index) {
   return lua_isboolean(L, index) && !lua_toboolean(L, index);
 }
 
-/* `compress` is the index of the argument that may forbid it. */
-static int send_as(lua_State *L, int opcode, int compress) {
+/* The fourth argument may forbid to compress. */
+static int send_as(lua_State *L, int opcode) {
   struct connection_object *object = check_object(L);
   struct connection *conn = object->conn;
   if (conn && connection_is_open(conn)) {
     if (conn->is_raw) opcode = OP_RAW;
     struct payload *payload =
         message_payload(script_of_connection(conn), L, 2, opcode);
-    if (conn->compression && is_false(L, compress))
+    if (conn->compression && is_false(L, 4))
       connection_send_as_is(conn, payload);
     else
       connection_send(conn, payload);
@@ -61,11 +61,14 @@ static int send_as(lua_State *L, int opcode, int compress) {
 }
 
 static int connection_send_message(lua_State *L) {
-  return send_as(L, lua_toboolean(L, 3) ? OP_BINARY : OP_TEXT, 4);
+  return send_as(L, lua_toboolean(L, 3) ? OP_BINARY : OP_TEXT);
 }
 
 static int connection_send_binary(lua_State *L) {
-  return send_as(L, OP_BINARY, 3);
+  lua_settop(L, 3);
+  lua_pushboolean(L, true);
+  lua_insert(L, 3);
+  return send_as(L, OP_BINARY);
 }
 
 static int send_control(lua_State *L, enum opcode opcode) {
