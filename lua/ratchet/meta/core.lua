@@ -50,8 +50,8 @@ local core = {}
 ---  not given; with more of them the peer is not read until half of them are handled
 ---@field maxQueuedAmount integer? bytes of them, 256 KiB when not given
 ---@field deflate boolean|ratchet.core.Deflate|nil agree on permessage-deflate (RFC 7692)
----  with clients that offer it, or offer it to a server; false when not given. maxMessageSize then counts inflated
----  bytes; what cannot be inflated is closed with 1007
+---  with clients that offer it, or offer it to a server; false when not given.
+---  maxMessageSize then counts inflated bytes; what cannot be inflated is closed with 1007
 
 ---@class ratchet.core.Deflate
 ---@field level integer? 1 (fast) to 9 (small), zlib's; 1 when not given
