@@ -138,6 +138,7 @@ static void free_connection(struct connection *conn) {
   mem_free(conn->head);
   mem_free(conn->reason);
   mem_free(conn->client);
+  if (conn->compression) compression_drop(conn->compression);
   if (conn->is_refused) server->refused--;
   if (conn->is_counted) tally_leave(&server->tally, &conn->peer);
   if (conn->endpoint) endpoint_drop(conn->endpoint);

@@ -63,8 +63,9 @@ enum pause_reason {
 
 /* Owned by the server's list while its transport lives, by holds besides; freed
  * only in connection_drop. Owns its head, reason, unread bytes, client and
- * queue; holds its endpoint; borrows its transport until `closed`. There may be
- * a hundred thousand of them: the order of the fields leaves no gaps. */
+ * queue; holds its endpoint and its compression; borrows its transport until
+ * `closed`. There may be a hundred thousand of them: the order of the fields
+ * leaves no gaps. */
 struct connection {
   struct list in_server, in_due;
   struct server *server;
@@ -86,9 +87,10 @@ struct connection {
   struct payload *late_pong; /* replaces older ones while output is stuck */
   struct membership *memberships; /* of topics */
   char *head; /* the peer's head, as it came; then the protocol */
-  struct close_reason *reason; /* of the close event, or NULL */
-  struct client *client;       /* whom a proxy speaks for, or NULL */
-  void *app;                   /* whatever the endpoint's owner keeps here */
+  struct close_reason *reason;     /* of the close event, or NULL */
+  struct client *client;           /* whom a proxy speaks for, or NULL */
+  struct compression *compression; /* NULL: none was agreed on */
+  void *app; /* whatever the endpoint's owner keeps here */
   int app_view;
   uint32_t head_length;
   uint32_t heard; /* tick of the last byte that came, or that the peer took */
@@ -200,9 +202,13 @@ bool connection_take_message(struct connection *conn, struct slice *message,
 
 enum send_result { SEND_QUEUED, SEND_DROPPED, SEND_CLOSED };
 
-/* Queues a frame, or raw bytes on a raw connection. */
+/* Queues a frame, or raw bytes on a raw connection. A message is compressed if
+ * that was agreed on. */
 enum send_result connection_send(struct connection *conn,
                                  struct payload *payload);
+/* The same, but the message goes as it is. */
+enum send_result connection_send_as_is(struct connection *conn,
+                                       struct payload *payload);
 /* Starts the close handshake; `code` must be sendable. On a raw connection:
  * ends it when all is written. */
 void connection_close(struct connection *conn, int code, struct slice reason);

@@ -7,6 +7,7 @@
 #define RATCHET_SERVER_ENDPOINT_H
 
 #include "base/network.h"
+#include "proto/deflate_terms.h"
 #include "proto/frame.h"
 #include "proto/http_head.h"
 
@@ -32,6 +33,7 @@ struct limits {
   uint32_t close_timeout; /* ms for the close handshake */
   uint32_t queue_events;  /* behind a handler that waits; with more of them */
   uint32_t queue_bytes;   /* or of these, the peer is not read */
+  struct deflate_settings deflate;
 };
 
 extern const struct limits limits_default;

@@ -50,6 +50,23 @@ local core = {}
 ---@field maxQueuedMessages integer? events that queue behind a handler that waits, 64 when
 ---  not given; with more of them the peer is not read until half of them are handled
 ---@field maxQueuedAmount integer? bytes of them, 256 KiB when not given
+---@field deflate boolean|ratchet.core.Deflate|nil agree on permessage-deflate (RFC 7692)
+---  with clients that offer it, or offer it to a server; false when not given.
+---  maxMessageSize then counts inflated bytes; what cannot be inflated is closed with 1007
+
+---@class ratchet.core.Deflate
+---@field level integer? 1 (fast) to 9 (small), zlib's; 1 when not given
+---@field threshold integer? bytes; shorter messages go as they are; 128 when not given
+---@field serverContext "shared"|"dedicated"|nil "shared", which it is when not given:
+---  messages refer to themselves only (server_no_context_takeover), one compressor serves
+---  all connections, and a message that many get is compressed once; "dedicated": a
+---  compressor for each connection, freed after a minute without a message
+---@field clientContext "shared"|"dedicated"|nil "shared", which it is when not given: the
+---  client is told to do so (client_no_context_takeover); "dedicated": it may refer to its
+---  messages before, which costs a window of 2^windowBits bytes and 7 KiB a connection
+---@field windowBits integer? 9 to 15, the window that compressors use
+---  (server_max_window_bits); 15 when not given
+---@field memLevel integer? 1 to 9, zlib's; 8 when not given
 
 ---A component with its limits, for listen and for what `handle` returns. Its events
 ---are looked up when they happen. Raises when the component is neither a table nor
@@ -366,7 +383,8 @@ function core.watchdog(limits) end
 ---@field httpResponse ratchet.fetch.Answer? what the server answered to the handshake of
 ---  ratchet.connect, always the same value; nil where we are the server
 ---@field protocol string the sub-protocol that was agreed on (RFC 6455 1.9), "" for none
----@field extensions string the extensions that were agreed on (RFC 6455 9), "" for none
+---@field extensions string what was agreed on (RFC 6455 9), as in the answer:
+---  "permessage-deflate; server_no_context_takeover"; "" for none
 ---@field readyState integer 1 open, 2 closing, 3 closed
 ---@field bufferedAmount integer bytes that are queued and not yet taken by the system
 ---@field secure boolean does the client speak TLS, to this server or, as a trusted proxy
@@ -379,13 +397,15 @@ local Connection = {}
 ---message is no string.
 ---@param message string|number
 ---@param isBinary boolean? false when not given: text
+---@param compress boolean? false: goes as it is, whatever was agreed on
 ---@return ratchet.Connection self
-function Connection:send(message, isBinary) end
+function Connection:send(message, isBinary, compress) end
 
----As send(message, true).
+---As send(message, true, compress).
 ---@param message string
+---@param compress boolean?
 ---@return ratchet.Connection self
-function Connection:sendBinary(message) end
+function Connection:sendBinary(message, compress) end
 
 ---Queues a ping (RFC 6455 5.5.2). Raises when the data is longer than 125 bytes.
 ---@param data string?

@@ -1,19 +1,28 @@
-// python - the one on this machine that has websockets.
+// python - clients written with Python's websockets: the scenarios of client.py.
 'use strict';
 
-const { promisify } = require('util');
-const execFile = promisify(require('child_process').execFile);
+const path = require('path');
+const { program } = require('./program');
 
-let found = null;
+let pythonFound = null;
 
-// Its name, or an error that says what to install.
+// The python that has websockets.
 async function python() {
   for (const name of ['/usr/bin/python3', 'python3']) {
-    if (found) break;
-    await execFile(name, ['-c', 'import websockets']).then(() => { found = name; }, () => {});
+    if (pythonFound) break;
+    const probe = await program(name, ['-c', 'import websockets'], { any: true })
+      .catch(() => ({ status: 1 }));
+    if (probe.status === 0) pythonFound = name;
   }
-  if (found) return found;
+  if (pythonFound) return pythonFound;
   throw new Error('Python\'s websockets is missing: apt-get install python3-websockets');
 }
 
-module.exports = { python };
+// What a scenario of client.py makes of a URL.
+async function playPython(scenario, url) {
+  const script = path.join(__dirname, 'client.py');
+  const { stdout } = await program(await python(), [script, scenario, url]);
+  return JSON.parse(stdout).result;
+}
+
+module.exports = { playPython, python };
