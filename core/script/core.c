@@ -170,6 +170,8 @@ static void push_options(lua_State *L, const struct script_options *options) {
   }
   lua_pushboolean(L, options->watch);
   lua_setfield(L, -2, "watch");
+  lua_pushboolean(L, options->dev_tls);
+  lua_setfield(L, -2, "devTls");
   lua_pushboolean(L, options->development);
   lua_setfield(L, -2, "development");
 }

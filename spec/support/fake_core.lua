@@ -134,7 +134,10 @@ function fake_core.install(options)
   end
   core.unlistened, core.served = {}, {}
   function core.unlisten(id) core.unlistened[#core.unlistened + 1] = id end
-  function core.serve(id, wanted) core.served[#core.served + 1] = { id, wanted } end
+  function core.serve(id, wanted)
+    core.served[#core.served + 1] = { id, wanted }
+    return true
+  end
   function core.digest(text)
     local hash = 7
     for i = 1, #text do hash = (hash * 31 + text:byte(i)) % 2 ^ 32 end

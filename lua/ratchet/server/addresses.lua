@@ -35,12 +35,24 @@ local function asked_of(address, wanted)
   local asked, serving = {}, address.serving
   for name, value in pairs(serving.options) do asked[name] = value end
   for name, value in pairs(wanted or {}) do asked[name] = value end
+  asked.tls = serving.options.tls
   if serving.component ~= nil then
     asked.endpoint = serving.endpoint
   elseif serving.server then
     asked.handle = function(request) return address.serving.server:handle(request) end
   end
   return asked
+end
+
+local function is_same(a, b)
+  if type(a) ~= "table" or type(b) ~= "table" then return a == b end
+  for name in pairs(a) do
+    if not is_same(a[name], b[name]) then return false end
+  end
+  for name in pairs(b) do
+    if a[name] == nil then return false end
+  end
+  return true
 end
 
 -- Without a place in this file in front of what it raises.
@@ -62,6 +74,14 @@ local function free(key)
   end
 end
 
+-- As a server has it.
+local function shown(bound, serving)
+  return {
+    address = bound.address, port = bound.port, path = bound.path,
+    secure = serving.options.tls and true or nil,
+  }
+end
+
 ---Listens, or takes over an address that is open already.
 ---@param wanted table as core.listen takes it, without what is served
 ---@param serving ratchet.Serving
@@ -73,9 +93,12 @@ function addresses.open(wanted, serving, asked)
   local key = key_of(asked or wanted)
   local address = free(key)
   if address then
-    ask("serve", nil, asked_of({ serving = serving }))
+    if not is_same(address.serving.options, serving.options) then
+      local is_good, message, code = ask("serve", nil, asked_of({ serving = serving }))
+      if not is_good then return nil, message, code end
+    end
     trial.claims[address] = serving
-    return address.bound
+    return shown(address.bound, serving)
   end
   address = { key = key, serving = serving }
   local bound, message, code = ask("listen", asked_of(address, wanted))
@@ -83,7 +106,7 @@ function addresses.open(wanted, serving, asked)
   address.id, address.bound, bound.id = bound.id, bound, nil
   open[#open + 1] = address
   if trial then trial.is_opened[address] = true end
-  return bound
+  return shown(bound, serving)
 end
 
 ---Will that address be taken over, rather than opened?
@@ -130,15 +153,6 @@ function addresses.abort()
   close_those(function(address) return given.is_opened[address] end)
 end
 
-local function is_same(a, b)
-  for name in pairs(a) do
-    if type(a[name]) ~= "table" and a[name] ~= b[name] then return false end
-    if type(a[name]) == "table" and (type(b[name]) ~= "table"
-      or table.concat(a[name], " ") ~= table.concat(b[name], " ")) then return false end
-  end
-  return true
-end
-
 local function renew(address, serving)
   local before = address.serving
   if serving.component ~= nil then
@@ -146,11 +160,12 @@ local function renew(address, serving)
       or native.core().endpoint(serving.component)
   end
   address.serving = serving
-  if before.component ~= serving.component or not is_same(before.options, serving.options)
-    or not is_same(serving.options, before.options) then
-    native.core().serve(address.id, asked_of(address))
-    return true
-  end
+  local is_kept = before.component == serving.component
+    and is_same(before.options, serving.options)
+  if is_kept then return false end
+  local is_good, message = ask("serve", address.id, asked_of(address))
+  if is_good then return true end
+  native.core().log("error", "an address is served as before: " .. tostring(message))
 end
 
 ---What was opened or taken over on trial is served from now on; what is left of
