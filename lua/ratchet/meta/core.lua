@@ -450,7 +450,6 @@ function core.watchdog(limits) end
 ---@field bufferedAmount integer bytes that are queued and not yet taken by the system
 ---@field version string of the code that handles its events: of the handler that runs or
 ---  waits, or of the one that will be next; eight hexadecimal digits
----@field secure boolean does the client speak TLS? A trusted proxy says so
 ---@field secure boolean does the client speak TLS, to this server or, as a trusted proxy
 ---  says, to that?
 ---@field [string] any
