@@ -4,6 +4,7 @@
 
 const assert = require('assert');
 const fs = require('fs');
+const https = require('https');
 const path = require('path');
 const { WebSocketServer } = require('ws');
 const { launch } = require('./support/browser');
@@ -926,4 +927,34 @@ test('apps: the rooms keep their members', async (t) => {
   for (const one of [ada, bob]) await hear(one, { type: 'who', people: ['ada', 'bob'] });
   await ada.text('{"text":"hi"}');
   for (const one of [ada, bob]) await hear(one, { type: 'say', name: 'ada', text: 'hi!' });
+});
+
+test('TLS goes on, and an address can get it', async (t) => {
+  const text = (word, port) => `local ratchet = require "ratchet"
+local app = ratchet.App("localhost", 8080)
+app:get("/", function() return "${word}" end)
+${port}
+app:run()\n`;
+  const where = t.temporary('x.sock');
+  const edited = await serveEdited(t, { 'app.lua': text('old', '') },
+    { args: ['--dev-tls'], descriptors: false });
+  const ask = (options) => new Promise((resolve, reject) => {
+    https.get({ path: '/', headers: { Host: 'localhost' }, rejectUnauthorized: false, agent: false,
+      ...options },
+      (answer) => {
+        let body = '';
+        answer.on('data', (bytes) => { body += bytes; });
+        answer.on('end', () => resolve(body));
+      }).on('error', reject);
+  });
+  const tcp = { host: '127.0.0.1', port: edited.server.port };
+  assert.strictEqual(await ask(tcp), 'old');
+  edited.edit({ 'app.lua': text('new', `app:listen{ unix = "${where}" }`) });
+  await edited.reload();
+  assert.strictEqual(await ask(tcp), 'new');
+  assert.strictEqual(await ask({ socketPath: where }), 'new');
+  edited.edit({ 'app.lua': text('plain', `app:listen{ unix = "${where}", tls = false }`) });
+  await edited.reload();
+  assert.strictEqual(await ask(tcp), 'plain');
+  await assert.rejects(ask({ socketPath: where }));
 });
