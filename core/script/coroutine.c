@@ -131,7 +131,8 @@ static int load_prelude(lua_State *L) {
   }
   lua_pushcfunction(L, next_message);
   lua_pushcfunction(L, receive_begin_run);
-  lua_call(L, 2, 4);
+  lua_rawgeti(L, LUA_REGISTRYINDEX, script_of(L)->leave_topics);
+  lua_call(L, 3, 4);
   return 4;
 }
 

@@ -7,7 +7,7 @@
 -- connection is found (connection_object.c), and what luv is wrapped in
 -- (modules.c).
 
-local next_message, begin_run = ...
+local next_message, begin_run, leave_topics = ...
 
 -- Handlers are looked up when they are called, so that new code takes effect
 -- with the next event.
@@ -42,7 +42,9 @@ local runners = {
     local handler = component.onDrain
     if handler then handler(component, conn) end
   end,
+  -- Topics tell of who has left them first, so that onClose finds everything told.
   function(component, conn, code, reason)
+    leave_topics(conn)
     local handler = component.onClose
     if handler then handler(component, conn, code, reason) end
   end,

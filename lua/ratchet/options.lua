@@ -37,6 +37,7 @@ local kinds = {
   string = { "a string", function(v) return type(v) == "string" end },
   boolean = { "true or false", function(v) return type(v) == "boolean" end },
   table = { "a table", function(v) return type(v) == "table" end },
+  ["function"] = { "a function", function(v) return type(v) == "function" end },
   bytes = { "a number of bytes from 1 to 1073741824", whole(1, MOST_BYTES) },
   head_bytes = { "a number of bytes from 256 to 1073741824", whole(256, MOST_BYTES) },
   seconds = { "a number of seconds from 0 to 86400", seconds },
@@ -113,7 +114,7 @@ end
 ---wrong kind.
 ---@param given table? the options; nil is none
 ---@param known table<string, string|string[]> option name to its kind ("string",
----  "boolean", "table", "strings", "bytes", "head_bytes", "seconds", "some_seconds",
+---  "boolean", "table", "function", "strings", "bytes", "head_bytes", "seconds", "some_seconds",
 ---  "age", "life", "time", "count", "count_or_none", "port", "port_or_none", "path",
 ---  "mode", "descriptor", "body") or to a list of its values
 ---@param where string what was called, for the message

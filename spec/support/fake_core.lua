@@ -106,7 +106,7 @@ end
 ---Puts a fake in the place of the core.
 ---@param options table? what the command line said
 ---@return table core with the lists logged, announced, listened, endpoints, and
----  handed, to be filled with sockets that were handed over
+---  handed, to be filled with sockets that were handed over; core.time is its clock
 function fake_core.install(options)
   local core = {
     version = "0.0.0-fake", options = options or {},
@@ -116,9 +116,13 @@ function fake_core.install(options)
   function core.announce(url) core.announced[#core.announced + 1] = url end
   function core.endpoint(component, limits)
     local endpoint = { component = component, limits = limits }
+    function endpoint:getComponent() return self.component end
+    function endpoint:with(other) return core.endpoint(other, self.limits) end
     core.endpoints[#core.endpoints + 1] = endpoint
     return endpoint
   end
+  core.time = 1000
+  function core.now() return core.time end
   function core.listen(wanted)
     core.listened[#core.listened + 1] = wanted
     if core.failure then return nil, core.failure[1], core.failure[2] end
@@ -132,6 +136,7 @@ function fake_core.install(options)
   end
   function core.requestMetatable(metatable) core.request_metatable = metatable end
   function core.topic(name) return { name = name } end
+  core.users = {}
   add_tasks(core)
   package.loaded["ratchet.core"] = core
   return core
