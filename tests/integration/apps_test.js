@@ -339,7 +339,8 @@ test('website_chatroom: rooms, names, who is online, words for one', async (t) =
   assert.deepStrictEqual((await hears(bob, 'leave', 'who')).people, ['b\u00f6b']);
   assert.deepStrictEqual((await hears(bob, 'rooms')).rooms, { lobby: 1 });
   await bob.close(1000);
-  await server.settled();
+  await bob.closeFrame();
+  await bob.expectEnd();
   await says(eve, { type: 'hello', name: 'ada' }, 'welcome', 'online');
   assert.deepStrictEqual((await hears(eve, 'rooms')).rooms, {});
 });
