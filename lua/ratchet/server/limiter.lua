@@ -30,9 +30,9 @@ local SUBNET_BITS = 64 -- of an IPv6 address: what one customer has
 
 -- ---- buckets
 
--- The limits of a bucket, or nil where there are none.
+-- The limits of a bucket, or false where there are none.
 local function limits_of(messages, bytes)
-  if messages or bytes then return { messages = messages, bytes = bytes } end
+  return (messages or bytes) and { messages = messages, bytes = bytes } or false
 end
 
 local function fill_up(bucket, limits, time)
@@ -128,7 +128,7 @@ local function is_full(limiter, address)
   local most = limiter.max_per_address
   local key = most and address_key(address)
   local place = key and limiter.addresses[key]
-  return place ~= nil and place and place.connections >= most
+  return place and place.connections >= most or false
 end
 
 -- Those that have to wait are looked at together, some times in an interval.
@@ -136,7 +136,7 @@ local function resume_some(limiter)
   local time, of_connection, of_address = limiter.now(), limiter.of_connection, limiter.of_address
   if next(limiter.delayed) == nil then
     limiter.ticker:cancel()
-    limiter.ticker = nil
+    limiter.ticker = false
     return
   end
   for conn, state in pairs(limiter.delayed) do
@@ -197,6 +197,7 @@ end
 -- ---- the layer around a component
 
 local function on_open(limiter, layer, conn, request)
+  limiter.now = limiter.now or native.core().now -- there is a core by now
   if is_full(limiter, conn.remoteAddress) then
     conn:close(1008, "too many connections")
     return note_limit(limiter, conn, "connections")
@@ -279,10 +280,6 @@ local function handle(limiter, request)
   return limiter.around(limiter.next:handle(request))
 end
 
-local function now()
-  return native.core().now()
-end
-
 ---@class ratchet.LimiterOptions each is without a limit when it is not given
 ---@field maxConnections integer? through this layer
 ---@field maxConnectionsPerAddress integer? an IPv4 address, or the /64 of an IPv6 address
@@ -309,19 +306,23 @@ function Limiter.new(next_layer, given)
     raise("Limiter: there must be a limit, such as { messages = 20 }")
   end
   local interval = given.interval or 1
+  -- What is not there is false: a field that is nil would be looked for in the next layer.
   local limiter = setmetatable({
-    max_connections = given.maxConnections, max_per_address = given.maxConnectionsPerAddress,
+    max_connections = given.maxConnections or false,
+    max_per_address = given.maxConnectionsPerAddress or false,
     max_addresses = given.maxAddresses or MAX_ADDRESSES,
     of_connection = limits_of(given.messages, given.bytes),
     of_address = limits_of(given.messagesPerAddress, given.bytesPerAddress),
     interval = interval, share = 1 / interval, tick = math.max(0.01, math.min(0.1, interval / 10)),
-    over = given.over or "delay", max_duration = given.maxDuration, on_limit = given.onLimit,
+    over = given.over or "delay", max_duration = given.maxDuration or false,
+    on_limit = given.onLimit or false,
+    now = false, -- the clock of the core
+    ticker = false, -- a timer, while there are delayed ones
     connections = 0,
     states = {},    -- conn to its bucket, its address and its timer
     delayed = {},   -- conn to the same, of those that are not read
     addresses = {}, -- bytes to the bucket of the address and its number of connections
     left = { first = 1, last = 0 }, -- queue of addresses without connections
-    now = now,
   }, Limiter)
   if component.has(next_layer, "handle") then
     limiter.handle = handle
