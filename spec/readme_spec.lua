@@ -12,6 +12,7 @@ local ratchet = require "ratchet"
 local Chat = { onMessage = function() end }
 local conn, layer = {}, { handle = function() return 200 end }
 local redis = ratchet.redis.connect()
+local app = ratchet.App()
 ]]
 
 -- A block indented by four spaces, or one fenced as ```lua: a list of { text, line }.
