@@ -99,7 +99,7 @@ function IpBlackList.new(next_layer, given)
   given = options.check(given, known_options, "IpBlackList")
   local list = setmetatable({
     kick = given.kick or false,
-    entries = {}, -- number of leading bits to a table of bytes to until when
+    entries = {}, -- length of a prefix (key_of) to a table of bytes to until when
     count = 0,
     sweep_at = SWEEP_AT_LEAST,
     open = {},    -- connections, with kick
@@ -113,6 +113,11 @@ function IpBlackList.new(next_layer, given)
 end
 
 -- ---- who is blocked
+
+-- Of IPv4 and of IPv6: 4032 for an IPv4 address, 16064 for a /64.
+local function key_of(bytes, bits)
+  return #bytes * 1000 + bits
+end
 
 local function parse(address, where)
   if type(address) ~= "string" then
@@ -129,14 +134,14 @@ end
 -- What holds no more is forgotten before the table doubles.
 local function sweep(list)
   local time = now()
-  for bits, places in pairs(list.entries) do
+  for key, places in pairs(list.entries) do
     for bytes, until_when in pairs(places) do
       if until_when <= time then
         places[bytes] = nil
         list.count = list.count - 1
       end
     end
-    if next(places) == nil then list.entries[bits] = nil end
+    if next(places) == nil then list.entries[key] = nil end
   end
   list.sweep_at = math.max(SWEEP_AT_LEAST, 2 * list.count)
 end
@@ -157,7 +162,7 @@ function IpBlackList:blockAddress(address, seconds)
     raise("blockAddress: the time is a number of seconds, 0 or more; it is %s", tostring(seconds))
   end
   if self.count >= self.sweep_at then sweep(self) end
-  local key = #bytes * 1000 + bits
+  local key = key_of(bytes, bits)
   local places = self.entries[key] or {}
   self.entries[key] = places
   if not places[bytes] then self.count = self.count + 1 end
@@ -172,7 +177,7 @@ end
 ---@return ratchet.server.IpBlackList self
 function IpBlackList:unblockAddress(address)
   local bytes, bits = parse(address, "unblockAddress")
-  local key = #bytes * 1000 + bits
+  local key = key_of(bytes, bits)
   local places = self.entries[key]
   if places and places[bytes] then
     places[bytes] = nil

@@ -64,6 +64,32 @@ local function is_spent(bucket, limits)
   return limits.messages and bucket.messages < 1 or limits.bytes and bucket.bytes < 1
 end
 
+-- ---- what a connection may say: its own bucket, and that of its address
+
+local function refill_both(limiter, state, time)
+  local own, place = limiter.of_connection, state.place
+  if own then refill(state, own, limiter.share, time) end
+  if place and limiter.of_address then refill(place, limiter.of_address, limiter.share, time) end
+end
+
+local function both_have_room(limiter, state, size)
+  local own, place = limiter.of_connection, state.place
+  if own and not has_room(state, own, size) then return false end
+  return not place or not limiter.of_address or has_room(place, limiter.of_address, size)
+end
+
+local function charge_both(limiter, state, size)
+  local own, place = limiter.of_connection, state.place
+  if own then charge(state, own, size) end
+  if place and limiter.of_address then charge(place, limiter.of_address, size) end
+end
+
+local function one_is_spent(limiter, state)
+  local own, place = limiter.of_connection, state.place
+  if own and is_spent(state, own) then return true end
+  return place and limiter.of_address and is_spent(place, limiter.of_address)
+end
+
 -- ---- addresses
 
 local function address_key(address)
@@ -72,20 +98,22 @@ local function address_key(address)
   return bytes or nil
 end
 
+local function is_full_again(limiter, place)
+  local limits = limiter.of_address
+  if not limits then return true end
+  refill(place, limits, limiter.share, limiter.now())
+  return (not limits.messages or place.messages >= limits.messages)
+    and (not limits.bytes or place.bytes >= limits.bytes)
+end
+
 -- An address without connections is kept until its bucket is full again: who comes back
 -- finds it as it was left. The oldest go first when there are too many.
-local function forget(limiter, at_most)
-  local left = limiter.left
-  local limits, time = limiter.of_address, limiter.now()
+local function forget_some(limiter)
+  local left, most = limiter.left, limiter.max_addresses
   while left.first <= left.last do
     local place = left[left.first]
-    if place.left_as == left.first then
-      if left.last - left.first < at_most then
-        if not limits then return end
-        refill(place, limits, limiter.share, time)
-        if (limits.messages and place.messages < limits.messages)
-          or (limits.bytes and place.bytes < limits.bytes) then return end
-      end
+    if place.left_as == left.first then -- it has not come back since
+      if left.last - left.first < most and not is_full_again(limiter, place) then return end
       limiter.addresses[place.key] = nil
     end
     left[left.first] = nil
@@ -95,15 +123,14 @@ end
 
 local function enter_address(limiter, address)
   local key = address_key(address)
-  if not key then return nil end
+  if not key then return false end
   local place = limiter.addresses[key]
   if not place then
-    place = { key = key, connections = 0 }
+    place = { key = key, connections = 0, left_as = false }
     if limiter.of_address then fill_up(place, limiter.of_address, limiter.now()) end
     limiter.addresses[key] = place
   end
-  place.connections = place.connections + 1
-  place.left_as = nil
+  place.connections, place.left_as = place.connections + 1, false
   return place
 end
 
@@ -114,7 +141,7 @@ local function leave_address(limiter, place)
   left.last = left.last + 1
   left[left.last] = place
   place.left_as = left.last
-  forget(limiter, limiter.of_address and limiter.max_addresses or 0)
+  forget_some(limiter)
 end
 
 -- ---- what is over
@@ -133,24 +160,15 @@ end
 
 -- Those that have to wait are looked at together, some times in an interval.
 local function resume_some(limiter)
-  local time, of_connection, of_address = limiter.now(), limiter.of_connection, limiter.of_address
   if next(limiter.delayed) == nil then
     limiter.ticker:cancel()
     limiter.ticker = false
     return
   end
+  local time = limiter.now()
   for conn, state in pairs(limiter.delayed) do
-    local must_wait
-    if of_connection then
-      refill(state, of_connection, limiter.share, time)
-      must_wait = is_spent(state, of_connection)
-    end
-    local place = of_address and state.place
-    if place then
-      refill(place, of_address, limiter.share, time)
-      must_wait = must_wait or is_spent(place, of_address)
-    end
-    if not must_wait then
+    refill_both(limiter, state, time)
+    if not one_is_spent(limiter, state) then
       limiter.delayed[conn] = nil
       conn:resume()
     end
@@ -170,27 +188,15 @@ end
 local function takes(limiter, conn, size)
   local state = limiter.states[conn]
   if not state then return false end
-  local of_connection, of_address, place = limiter.of_connection, limiter.of_address, state.place
-  local time, has_both = limiter.now(), true
-  if of_connection then
-    refill(state, of_connection, limiter.share, time)
-    has_both = has_room(state, of_connection, size)
-  end
-  if of_address and place then
-    refill(place, of_address, limiter.share, time)
-    has_both = has_both and has_room(place, of_address, size)
-  end
-  if not has_both and limiter.over ~= "delay" then
-    if limiter.over == "close" then conn:close(1008, "too many messages") end
+  refill_both(limiter, state, limiter.now())
+  local over = limiter.over
+  if over ~= "delay" and not both_have_room(limiter, state, size) then
+    if over == "close" then conn:close(1008, "too many messages") end
     note_limit(limiter, conn, "messages")
     return false
   end
-  if of_connection then charge(state, of_connection, size) end
-  if of_address and place then charge(place, of_address, size) end
-  if limiter.over == "delay" and (of_connection and is_spent(state, of_connection)
-    or of_address and place and is_spent(place, of_address)) then
-    delay(limiter, conn, state)
-  end
+  charge_both(limiter, state, size)
+  if over == "delay" and one_is_spent(limiter, state) then delay(limiter, conn, state) end
   return true
 end
 
