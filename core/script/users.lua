@@ -37,8 +37,7 @@ local function id_of(value)
   return value
 end
 
-local function come(conn, id)
-  local topic = topics[id] or topic_of(PREFIX .. id)
+local function come(conn, id, topic)
   if not topics[id] then topic.onLeave = left end
   topic:add(conn)
   if not topic:has(conn) then -- it is closed
@@ -58,9 +57,11 @@ function methods.identify(conn, id)
   if id ~= nil then id = id_of(id) end
   local before = ids[conn]
   if before == id then return conn end
+  local topic = id and (topics[id] or topic_of(PREFIX .. id))
+  if topic then topic:has(conn) end -- raises for what is no connection
   conn.userId = id
   if before ~= nil and topics[before] then topics[before]:remove(conn) end
-  if id ~= nil then come(conn, id) end
+  if topic then come(conn, id, topic) end
   return conn
 end
 

@@ -11,7 +11,7 @@
 local jit = require "jit"
 local ratchet = require "ratchet"
 
-local MESSAGES, TURNS = 1e6, 7
+local MESSAGES, TURNS = 4e5, 6
 
 local heard = 0
 local App = {}

@@ -376,6 +376,8 @@ ${EVALUATED}`);
   for (const bad of ['""', '{}', 'true', 'print']) {
     assert.match(await evaluate(b, `conn:identify(${bad})`), /a user's id must be a string/);
   }
+  assert.match(await evaluate(b, 'conn.identify({}, "x")'), /^false .*Connection expected/);
+  await evaluate(b, 'return app:users():count("x")', 'true 0');
   await evaluate(b, 'conn:close():identify("late") note("late", #app:users():online())');
   await server.note('late', 0);
 });
