@@ -958,3 +958,33 @@ app:run()\n`;
   assert.strictEqual(await ask(tcp), 'plain');
   await assert.rejects(ask({ socketPath: where }));
 });
+
+test('who was blocked meanwhile is, and a layer can come and go around a component', async (t) => {
+  const text = (word, route) => appText(`local C = { n = 0 }
+function C:onMessage(conn, m)
+  self.n = self.n + 1
+  if m == "block" then C.list:blockAddress("192.0.2.7") end
+  conn:send("${word}" .. self.n .. tostring(C.list ~= nil and C.list:isBlocked("192.0.2.7")))
+end`, '', route);
+  const plain = 'app:route("/", C, { "*" })';
+  const listed = `C.list = ratchet.server.IpBlackList(ratchet.websocket.WsServer(C))
+app:route("/", C.list, { "*" })`;
+  const edited = await serveEdited(t, { 'app.lua': text('a', listed) });
+  const client = await edited.open();
+  await talk(client, [['', 'a1false'], ['block', 'a2true']]);
+  edited.edit({ 'app.lua': text('b', listed) });
+  await edited.reload();
+  await talk(client, [['', 'b3true']]);
+  await talk(await edited.open(), [['', 'b4true']]);
+  edited.edit({ 'app.lua': text('c', plain) });
+  await edited.reload();
+  await client.text('');
+  assert.match(String((await client.nextFrame()).payload), /^c5/);
+  const fresh = await edited.open();
+  await fresh.text('');
+  assert.match(String((await fresh.nextFrame()).payload), /^c6/);
+  edited.edit({ 'app.lua': text('d', listed) });
+  await edited.reload();
+  await client.text('');
+  assert.match(String((await client.nextFrame()).payload), /^d7/);
+});

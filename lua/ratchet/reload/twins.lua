@@ -8,6 +8,7 @@
 
 local class = require "ratchet.class"
 local Router = require "ratchet.http.router"
+local component = require "ratchet.component"
 
 local getupvalue, upvalueid = debug.getupvalue, debug.upvalueid
 
@@ -48,16 +49,18 @@ end
 function Twins:is_layer(t)
   if type(t) ~= "table" or not self.foreign[debug.getmetatable(t) or false] then return false end
   local found, method = pcall(field, t, "handle")
-  return found and method ~= nil
+  return found and method ~= nil and not t.keepsState
 end
 
 -- The fields of layers and servers that lead to the next.
 local leads_on = { "next", "component", "fn", "app", "routes" }
 
--- Through the library's layers to what is the app's own.
-local function innermost(twins, target)
-  while twins:is_layer(target) do
+-- Through layers, also of the app's own, to what is told of connections; `own` gets the
+-- layers that have something to keep.
+local function innermost(twins, target, own)
+  while component.has(target, "handle") and type(target) == "table" do
     local inner = rawget(target, "next") or rawget(target, "component") or rawget(target, "fn")
+    if not twins:is_layer(target) and own then own[#own + 1] = target end
     if inner == nil then return target end
     target = inner
   end
@@ -100,7 +103,7 @@ local function pair_routes(twins, old, new)
       return
     end
     before[route.key] = nil
-    twins:pair_components(innermost(twins, live.target), innermost(twins, route.target))
+    twins:pair_chains(live.target, route.target)
   end)
   for _, route in pairs(before) do
     if twins.is_late(old, route) and pcall(new.add, new, route.method, route.path, route.target,
@@ -122,7 +125,7 @@ local function pair_layers(twins, old, new)
     if debug.getmetatable(value) == Router then
       twins:pair(before, value)
     else
-      twins:pair_components(innermost(twins, before), innermost(twins, value))
+      twins:pair_chains(before, value)
     end
   end
 end
@@ -133,6 +136,19 @@ end
 function Twins:pair_components(old, new)
   self:pair(old, new)
   if type(new) == "table" and self.of[new] == old then self.components[new] = old end
+end
+
+---Says so of two layers, or components, that stand at the same place: of what is told of
+---connections in the end, and of the layers on the way, if there are as many.
+---@param old any
+---@param new any
+function Twins:pair_chains(old, new)
+  local olds, news = {}, {}
+  local last, made = innermost(self, old, olds), innermost(self, new, news)
+  if #olds == #news then
+    for i, layer in ipairs(news) do self:pair_components(olds[i], layer) end
+  end
+  self:pair_components(last, made)
 end
 
 local function cell_named(twins, fn, name)
@@ -188,6 +204,8 @@ local function pair_tables(twins, old, new)
   end
   if twins.of[new] or twins.taken[old] or not twins.new.tables[new] then return end
   if twins.foreign[old] or twins.refused[new] then return end
+  local class = debug.getmetatable(new)
+  if twins.foreign[class or false] and class ~= debug.getmetatable(old) then return end
   twins.of[new], twins.taken[old] = old, true
   push(twins, pair_fields, old, new)
 end
