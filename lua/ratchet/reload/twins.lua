@@ -204,8 +204,8 @@ local function pair_tables(twins, old, new)
   end
   if twins.of[new] or twins.taken[old] or not twins.new.tables[new] then return end
   if twins.foreign[old] or twins.refused[new] then return end
-  local class = debug.getmetatable(new)
-  if twins.foreign[class or false] and class ~= debug.getmetatable(old) then return end
+  local kind = debug.getmetatable(new)
+  if twins.foreign[kind or false] and kind ~= debug.getmetatable(old) then return end
   twins.of[new], twins.taken[old] = old, true
   push(twins, pair_fields, old, new)
 end
