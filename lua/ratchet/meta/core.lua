@@ -134,6 +134,53 @@ function core.announce(url) end
 ---@return number
 function core.now() end
 
+---SHA-256 (RFC 6234).
+---@param data string
+---@return string digest 32 bytes
+function core.sha256(data) end
+
+---HMAC-SHA256 (RFC 2104).
+---@param key string
+---@param data string
+---@return string digest 32 bytes
+function core.hmacSha256(key, data) end
+
+---Bytes that nobody can foresee. Raises when the system has none, and for a count that is
+---not from 0 to 1024.
+---@param count integer
+---@return string
+function core.randomBytes(count) end
+
+---Are they the same? What is different is not told by the time it takes; lengths are.
+---@param a string
+---@param b string
+---@return boolean
+function core.constantTimeEquals(a, b) end
+
+---Signs (RFC 7518 3.3, 3.4). Takes a millisecond or more, in which nothing else runs.
+---@param algorithm "RS256"|"ES256"
+---@param privateKey string PEM: RSA of 2048 bits or more, or on the curve P-256
+---@param data string
+---@return string? signature of ES256: r and s, 64 bytes
+---@return string? message
+function core.sign(algorithm, privateKey, data) end
+
+---Is the signature right?
+---@param algorithm "RS256"|"ES256"
+---@param publicKey string PEM ("BEGIN PUBLIC KEY")
+---@param data string
+---@param signature string
+---@return boolean? isRight nil when the key is none for this algorithm
+---@return string? message
+function core.verify(algorithm, publicKey, data, signature) end
+
+---flock(2), without waiting. The lock is held until the descriptor is closed.
+---@param fd integer
+---@param kind "shared"|"exclusive"
+---@return boolean? locked false when somebody else has it
+---@return string? message
+function core.lockFile(fd, kind) end
+
 ---@class ratchet.core.CallTarget
 ---@field path string? a unix socket; or
 ---@field host string? a name or an IP address without brackets
