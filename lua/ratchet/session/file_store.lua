@@ -121,18 +121,18 @@ end
 ---@return true? written
 ---@return string? reason
 function FileStore:update(id, change)
-  local is_asked = false
+  local is_there, refusal = false, nil
   local written, reason = with_session(self, id, "change", "exclusive", function(fd)
     local bytes, why = read_locked(self, fd)
     if not bytes then return nil, why end
-    is_asked = true
-    bytes, why = change(bytes)
-    if not bytes then return nil, why end
+    is_there = true
+    bytes, refusal = change(bytes)
+    if not bytes then return nil end
     return disk.replace(fd, bytes)
   end)
-  if written or reason or is_asked then return written, reason end
+  if is_there or reason then return written, refusal or reason end
   local bytes
-  bytes, reason = change(nil) -- there is none
+  bytes, reason = change(nil)
   if not bytes then return nil, reason end
   return self:write(id, bytes)
 end

@@ -324,11 +324,12 @@ local function float_text(number)
   if number == math.huge then return "INF" end
   if number == -math.huge then return "-INF" end
   local shown
-  for precision = number > -1e-300 and number < 1e-300 and 0 or 14, 16 do
+  local fewest = math.abs(number) < 1e-300 and 0 or 14 -- the smallest have few digits
+  for precision = fewest, 16 do
     shown = ("%%.%de"):format(precision):format(number)
     if tonumber(shown) == number then break end
   end
-  local sign, first, rest, exponent = shown:match("^(-?)(%d)%.(%d-)0*e([+-]%d+)$")
+  local sign, first, rest, exponent = shown:match("^(-?)(%d)%.?(%d-)0*e([+-]%d+)$")
   exponent = tonumber(exponent)
   if exponent < -4 or exponent > 16 then
     return ("%s%s.%sE%s%d"):format(sign, first, rest == "" and "0" or rest,
@@ -393,11 +394,13 @@ local function length_of(array, keys)
   local shape = shapes[array]
   if shape == "map" and #keys > 0 then return nil end
   local length = type(shape) == "number" and shape or 0
-  for i, key in ipairs(keys) do
+  local last = 0
+  for _, key in ipairs(keys) do
     if type(key) ~= "number" or key % 1 ~= 0 or key < 1 then return nil end
-    if key ~= i and key > length then return nil end
+    if key > last + 1 and key - 1 > length then return nil end -- a gap that is no null
+    last = key
   end
-  return math.max(length, #keys)
+  return math.max(length, last)
 end
 
 local function write_list(out, array, length, depth)
