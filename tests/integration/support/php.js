@@ -17,9 +17,9 @@ process.on('exit', () => {
   for (const child of running) child.kill('SIGKILL');
 });
 
-function start(args) {
+function start(args, env = {}) {
   if (!fs.existsSync(PROGRAM)) throw new Error('php is missing: apt-get install php-cli php-redis');
-  const child = spawn(PROGRAM, args, { stdio: ['pipe', 'pipe', 'pipe'] });
+  const child = spawn(PROGRAM, args, { env: { ...process.env, ...env } });
   running.add(child);
   child.on('close', () => running.delete(child));
   return child;
@@ -78,11 +78,11 @@ function php(t, settings, code) {
   return new Script(t, settings, code).result();
 }
 
-// PHP's web server for a folder, with a script for all requests; returns its port.
-async function phpServer(t, settings, script) {
+// PHP's web server, with a script for all requests; returns its port.
+async function phpServer(t, settings, script, env) {
   const port = await freePort();
   const flags = flagsOf(settings);
-  const child = start([...flags, '-S', `127.0.0.1:${port}`, script]);
+  const child = start([...flags, '-S', `127.0.0.1:${port}`, script], env);
   let said = '';
   for (const stream of [child.stdout, child.stderr]) {
     stream.on('data', (bytes) => { said += bytes; });
