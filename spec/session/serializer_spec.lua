@@ -12,6 +12,31 @@ local function written(kind, bytes, name, value)
   return serializer[kind].encode(record)
 end
 
+describe("every serializer", function()
+  it("has 10000 names at most", function()
+    local many, most = {}, { {}, {}, {}, {} }
+    for i = 1, 10001 do
+      local name = ("n%05d"):format(i)
+      many[1], many[2] = name .. "|N;", "\6" .. name .. "N;"
+      many[3], many[4] = 's:6:"' .. name .. '";N;', '"' .. name .. '":null'
+      for kind = 1, 4 do most[kind][i] = many[kind] end
+    end
+    local function check(kind, bytes, expected)
+      local record, reason = serializer[kind].decode(bytes)
+      assert.are.equal(expected, reason)
+      assert.are.equal(expected == nil, record ~= nil)
+    end
+    local too_many = "it has more than 10000 names"
+    check("php", table.concat(most[1], "", 1, 10000), nil)
+    check("php", table.concat(most[1]), too_many)
+    check("php_binary", table.concat(most[2]), too_many)
+    check("php_serialize", "a:10000:{" .. table.concat(most[3], "", 1, 10000) .. "}", nil)
+    check("php_serialize", "a:10001:{" .. table.concat(most[3]) .. "}", too_many)
+    check("json", "{" .. table.concat(most[4], ",", 1, 10000) .. "}", nil)
+    check("json", "{" .. table.concat(most[4], ",") .. "}", too_many)
+  end)
+end)
+
 describe("the serializer php", function()
   it("reads names and values (Ratchet: PhpHandler testUnserialize)", function()
     local record = decoded("php", 'user|s:3:"ada";roles|a:2:{i:0;s:1:"a";i:1;s:1:"|";}n|N;')
@@ -143,6 +168,13 @@ describe("the serializer json", function()
     local record = decoded("json", '{"a":[1,null,3]}')
     record:add("b", record.values.a)
     assert.are.equal('{"a":[1,null,3],"b":[1,null,3]}', serializer.json.encode(record))
+  end)
+
+  it("has names with escapes, and takes the last of those that are the same", function()
+    local text = '{"a\\u0041\\"|":1,"b":[1],"b":{"c":"\\\\"}}'
+    local record = decoded("json", text)
+    assert.are.same({ ['aA"|'] = 1, b = { c = "\\" } }, record.values)
+    assert.are.equal('{"aA\\"|":1,"b":{"c":"\\\\"}}', serializer.json.encode(record))
   end)
 
   it("says what makes no sense", function()

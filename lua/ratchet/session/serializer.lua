@@ -10,7 +10,7 @@ local Record = require "ratchet.session.record"
 local cjson = require "cjson"
 local php = require "ratchet.session.php"
 
-local MOST_NAMES = 100000
+local MOST_NAMES = 10000
 local JSON_DEPTH = 100
 
 local function each_as(list, format)
@@ -20,8 +20,15 @@ end
 
 -- ---- values one behind the other
 
+local function check_count(record)
+  if #record.names < MOST_NAMES then return true end
+  return nil, ("it has more than %d names"):format(MOST_NAMES)
+end
+
 -- Reads a value behind its name into the record.
 local function add_value(record, reader, name)
+  local has_room, too_many = check_count(record)
+  if not has_room then return nil, too_many end
   local from = reader.at
   local is_read, value, reason = reader:value()
   if not is_read then return nil, reason end
@@ -105,7 +112,7 @@ function array.decode(bytes)
   local record, reader = Record(), php.Reader(bytes)
   if bytes == "" then return record end
   local count = reader:enter()
-  if not count or count > MOST_NAMES then return nil, "an array was expected" end
+  if not count then return nil, "an array was expected" end
   for _ = 1, count do
     local key, key_reason = reader:key()
     if not key then return nil, key_reason end
@@ -196,17 +203,26 @@ local function end_of_value(bytes, at)
   return at - 1
 end
 
-local function add_members(record, bytes)
+-- The string that stands there, between its quotes.
+local function name_at(bytes, first, last)
+  local name = bytes:sub(first + 1, last - 1)
+  if not name:find("\\", 1, true) then return name end
+  return decoder.decode("[" .. bytes:sub(first, last) .. "]")[1]
+end
+
+local function add_members(record, bytes, values)
   local at = bytes:find("[^%s{]", 1)
   while bytes:sub(at, at) == '"' do
+    local has_room, too_many = check_count(record)
+    if not has_room then return nil, too_many end
     local last = end_of_value(bytes, at)
-    local name = decoder.decode("[" .. bytes:sub(at, last) .. "]")[1]
+    local name = name_at(bytes, at, last)
     at = bytes:find("[^%s:]", last + 1)
     last = end_of_value(bytes, at)
-    local raw = bytes:sub(at, last)
-    record:add(name, without_null(decoder.decode("[" .. raw .. "]")[1]), raw)
+    record:add(name, without_null(values[name]), bytes:sub(at, last))
     at = bytes:find("[^%s,]", last + 1)
   end
+  return record
 end
 
 function json.decode(bytes)
@@ -218,8 +234,8 @@ function json.decode(bytes)
   if type(value) ~= "table" or bytes:find("^%s*%[") and next(value) ~= nil then
     return nil, "an object was expected"
   end
-  if bytes:find("^%s*{") then add_members(record, bytes) end
-  return record
+  if not bytes:find("^%s*{") then return record end
+  return add_members(record, bytes, value)
 end
 
 function json.encode(record)
