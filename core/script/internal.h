@@ -385,6 +385,11 @@ void message_note_received(struct script *script, lua_State *L);
 void topic_object_open(lua_State *L);
 int topic_object_get(lua_State *L);
 
+/* ---- crypto.c */
+
+int crypto_hmac_sha256(lua_State *L);
+int crypto_random_bytes(lua_State *L);
+
 /* ---- caller_object.c: a connection to an HTTP server */
 
 void caller_object_open(lua_State *L);

@@ -116,6 +116,17 @@ function core.listen(listener) end
 ---@param metatable table
 function core.requestMetatable(metatable) end
 
+---HMAC-SHA256 (RFC 2104): proof that who made the message knows the key.
+---@param key string
+---@param message string
+---@return string mac 32 bytes
+function core.hmacSha256(key, message) end
+
+---Bytes that nobody can foresee. Raises when the system has none to give.
+---@param count integer 1 to 1024
+---@return string
+function core.randomBytes(count) end
+
 ---The topic of that name, made when there is none.
 ---@param name string
 ---@return ratchet.Topic
