@@ -1,5 +1,5 @@
-/* digest - SHA-256 and HMAC-SHA256 (RFC 2104, RFC 6234), and a comparison that
- * tells nobody by its time how much was right. */
+/* digest - SHA-256 (RFC 6234), and a comparison that tells nobody by its time
+ * how much was right. */
 #ifndef RATCHET_PROTO_DIGEST_H
 #define RATCHET_PROTO_DIGEST_H
 
@@ -8,12 +8,10 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-enum { DIGEST_SIZE = 32 };
+enum { SHA256_SIZE = 32 };
 
-/* Both return 0, or -EIO when mbedTLS fails (it is out of memory). */
-int digest_sha256(struct slice data, uint8_t digest[DIGEST_SIZE]);
-int digest_hmac_sha256(struct slice key, struct slice data,
-                       uint8_t digest[DIGEST_SIZE]);
+/* False when there is no memory. */
+bool digest_sha256(struct slice data, uint8_t digest[SHA256_SIZE]);
 
 /* Takes as long for different bytes as for the same ones; lengths are no
  * secret. */

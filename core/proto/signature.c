@@ -108,13 +108,13 @@ static size_t to_asn1(const uint8_t raw[SIGNATURE_ES256_SIZE],
 
 /* ---- signing and verifying */
 
-static int sign(mbedtls_pk_context *key, const uint8_t digest[DIGEST_SIZE],
+static int sign(mbedtls_pk_context *key, const uint8_t digest[SHA256_SIZE],
                 uint8_t *signature, size_t *length) {
 #if MBEDTLS_VERSION_MAJOR >= 3
-  return mbedtls_pk_sign(key, MBEDTLS_MD_SHA256, digest, DIGEST_SIZE, signature,
+  return mbedtls_pk_sign(key, MBEDTLS_MD_SHA256, digest, SHA256_SIZE, signature,
                          SIGNATURE_MAX, length, random_for_mbedtls, NULL);
 #else
-  return mbedtls_pk_sign(key, MBEDTLS_MD_SHA256, digest, DIGEST_SIZE, signature,
+  return mbedtls_pk_sign(key, MBEDTLS_MD_SHA256, digest, SHA256_SIZE, signature,
                          length, random_for_mbedtls, NULL);
 #endif
 }
@@ -122,7 +122,7 @@ static int sign(mbedtls_pk_context *key, const uint8_t digest[DIGEST_SIZE],
 int signature_sign(enum signature_kind kind, struct slice pem,
                    struct slice data, uint8_t signature[SIGNATURE_MAX],
                    size_t *length) {
-  uint8_t digest[DIGEST_SIZE];
+  uint8_t digest[SHA256_SIZE];
   mbedtls_pk_context key;
   int status = 0;
   mbedtls_pk_init(&key);
@@ -130,7 +130,7 @@ int signature_sign(enum signature_kind kind, struct slice pem,
     status = -EINVAL;
   } else if (!is_for(&key, kind)) {
     status = -ENOTSUP;
-  } else if (digest_sha256(data, digest) != 0 ||
+  } else if (!digest_sha256(data, digest) ||
              sign(&key, digest, signature, length) != 0 ||
              (kind == SIGNATURE_ES256 && !from_asn1(signature, length))) {
     status = -EIO;
@@ -140,7 +140,7 @@ int signature_sign(enum signature_kind kind, struct slice pem,
 }
 
 static bool verify(mbedtls_pk_context *key, enum signature_kind kind,
-                   const uint8_t digest[DIGEST_SIZE], struct slice signature) {
+                   const uint8_t digest[SHA256_SIZE], struct slice signature) {
   uint8_t asn1[ASN1_MAX];
   const uint8_t *bytes = (const uint8_t *)signature.at;
   size_t length = signature.length;
@@ -149,14 +149,14 @@ static bool verify(mbedtls_pk_context *key, enum signature_kind kind,
     length = to_asn1(bytes, asn1);
     bytes = asn1;
   }
-  return mbedtls_pk_verify(key, MBEDTLS_MD_SHA256, digest, DIGEST_SIZE, bytes,
+  return mbedtls_pk_verify(key, MBEDTLS_MD_SHA256, digest, SHA256_SIZE, bytes,
                            length) == 0;
 }
 
 int signature_verify(enum signature_kind kind, struct slice pem,
                      struct slice data, struct slice signature,
                      bool *is_right) {
-  uint8_t digest[DIGEST_SIZE];
+  uint8_t digest[SHA256_SIZE];
   mbedtls_pk_context key;
   int status = 0;
   mbedtls_pk_init(&key);
@@ -165,7 +165,7 @@ int signature_verify(enum signature_kind kind, struct slice pem,
   } else if (!is_for(&key, kind)) {
     status = -ENOTSUP;
   } else {
-    status = digest_sha256(data, digest);
+    status = digest_sha256(data, digest) ? 0 : -EIO;
     *is_right = status == 0 && verify(&key, kind, digest, signature);
   }
   mbedtls_pk_free(&key);

@@ -1,55 +1,59 @@
 /*
- * crypto - the few functions of cryptography that Lua needs: digests, random
- * bytes, signatures. Each takes and returns strings of bytes.
+ * crypto - what Lua needs to check who somebody is, and to give out names that
+ * nobody can guess. Each takes and returns strings of bytes.
  */
 #include "base/random.h"
 #include "internal.h"
 #include "proto/digest.h"
+#include "proto/hmac.h"
 #include "proto/signature.h"
 
 #include <errno.h>
 
 enum { MOST_RANDOM = 1024 };
 
-static struct slice check_bytes(lua_State *L, int index) {
-  struct slice bytes;
-  luaL_checktype(L, index, LUA_TSTRING);
-  bytes.at = lua_tolstring(L, index, &bytes.length);
-  return bytes;
+static struct slice check_slice(lua_State *L, int index) {
+  size_t length;
+  const char *at = luaL_checklstring(L, index, &length);
+  return (struct slice){at, length};
 }
 
-static int push_digest(lua_State *L, int status, const uint8_t *digest) {
-  if (status != 0) return luaL_error(L, "out of memory");
-  lua_pushlstring(L, (const char *)digest, DIGEST_SIZE);
+/* core.hmacSha256(key, message) */
+int crypto_hmac_sha256(lua_State *L) {
+  struct slice key = check_slice(L, 1), message = check_slice(L, 2);
+  uint8_t mac[HMAC_SHA256_SIZE];
+  if (!hmac_sha256(key, message, mac)) return luaL_error(L, "out of memory");
+  lua_pushlstring(L, (const char *)mac, sizeof mac);
   return 1;
 }
 
-int crypto_sha256(lua_State *L) {
-  uint8_t digest[DIGEST_SIZE];
-  return push_digest(L, digest_sha256(check_bytes(L, 1), digest), digest);
-}
-
-int crypto_hmac_sha256(lua_State *L) {
-  uint8_t digest[DIGEST_SIZE];
-  struct slice key = check_bytes(L, 1);
-  return push_digest(L, digest_hmac_sha256(key, check_bytes(L, 2), digest),
-                     digest);
-}
-
+/* core.randomBytes(count) */
 int crypto_random_bytes(lua_State *L) {
   uint8_t bytes[MOST_RANDOM];
-  lua_Integer count = luaL_checkinteger(L, 1);
-  luaL_argcheck(L, count >= 0 && count <= MOST_RANDOM, 1, "0 to 1024");
+  lua_Number count = luaL_checknumber(L, 1);
+  luaL_argcheck(L, count >= 1 && count <= MOST_RANDOM && count == (int)count, 1,
+                "it must be a whole number from 1 to 1024");
   if (!random_bytes(bytes, (size_t)count)) {
-    return luaL_error(L, "the system has no random bytes");
+    return luaL_error(L, "the system has no random numbers to give");
   }
   lua_pushlstring(L, (const char *)bytes, (size_t)count);
   return 1;
 }
 
+/* core.sha256(data) */
+int crypto_sha256(lua_State *L) {
+  uint8_t digest[SHA256_SIZE];
+  if (!digest_sha256(check_slice(L, 1), digest)) {
+    return luaL_error(L, "out of memory");
+  }
+  lua_pushlstring(L, (const char *)digest, sizeof digest);
+  return 1;
+}
+
+/* core.constantTimeEquals(a, b) */
 int crypto_equals(lua_State *L) {
-  struct slice a = check_bytes(L, 1);
-  lua_pushboolean(L, digest_equals(a, check_bytes(L, 2)));
+  struct slice a = check_slice(L, 1), b = check_slice(L, 2);
+  lua_pushboolean(L, digest_equals(a, b));
   return 1;
 }
 
@@ -63,7 +67,7 @@ static enum signature_kind check_kind(lua_State *L) {
 
 /* Lua ends its strings with the NUL that mbedTLS wants counted. */
 static struct slice check_pem(lua_State *L) {
-  struct slice pem = check_bytes(L, 2);
+  struct slice pem = check_slice(L, 2);
   pem.length++;
   return pem;
 }
@@ -80,23 +84,25 @@ static int push_failure(lua_State *L, int status, const char *which) {
   return 2;
 }
 
+/* core.sign(algorithm, privateKey, data) */
 int crypto_sign(lua_State *L) {
   uint8_t signature[SIGNATURE_MAX];
   size_t length;
   enum signature_kind kind = check_kind(L);
   struct slice pem = check_pem(L);
-  int status = signature_sign(kind, pem, check_bytes(L, 3), signature, &length);
+  int status = signature_sign(kind, pem, check_slice(L, 3), signature, &length);
   if (status != 0) return push_failure(L, status, "private");
   lua_pushlstring(L, (const char *)signature, length);
   return 1;
 }
 
+/* core.verify(algorithm, publicKey, data, signature) */
 int crypto_verify(lua_State *L) {
   bool is_right;
   enum signature_kind kind = check_kind(L);
   struct slice pem = check_pem(L);
-  struct slice data = check_bytes(L, 3);
-  int status = signature_verify(kind, pem, data, check_bytes(L, 4), &is_right);
+  struct slice data = check_slice(L, 3);
+  int status = signature_verify(kind, pem, data, check_slice(L, 4), &is_right);
   if (status != 0) return push_failure(L, status, "public");
   lua_pushboolean(L, is_right);
   return 1;

@@ -388,22 +388,25 @@ void message_note_received(struct script *script, lua_State *L);
 void topic_object_open(lua_State *L);
 int topic_object_get(lua_State *L);
 
+/* ---- crypto.c */
+
+int crypto_hmac_sha256(lua_State *L);
+int crypto_random_bytes(lua_State *L);
+int crypto_sha256(lua_State *L);
+int crypto_equals(lua_State *L);
+int crypto_sign(lua_State *L);
+int crypto_verify(lua_State *L);
+
+/* ---- file_lock.c */
+
+int file_lock(lua_State *L);
+
 /* ---- caller_object.c: a connection to an HTTP server */
 
 void caller_object_open(lua_State *L);
 int caller_object_new(lua_State *L);
 /* Ends them all, and nobody is told. */
 void caller_object_close_all(struct script *script);
-
-/* ---- functions of ratchet.core: crypto.c, file_lock.c */
-
-int crypto_sha256(lua_State *L);
-int crypto_hmac_sha256(lua_State *L);
-int crypto_random_bytes(lua_State *L);
-int crypto_equals(lua_State *L);
-int crypto_sign(lua_State *L);
-int crypto_verify(lua_State *L);
-int file_lock(lua_State *L);
 
 /* ---- redis_object.c: a connection to a Redis server as Lua sees it */
 

@@ -150,9 +150,9 @@ test('crypto: what Lua has of it is what Node.js has', async (t) => {
   assert.deepStrictEqual(await run('return { core.constantTimeEquals("ab", "ab"), '
     + 'core.constantTimeEquals("ab", "ac"), core.constantTimeEquals("ab", "abc") }'),
   [[true, false, false]]);
-  assert.deepStrictEqual(await run('return { #core.randomBytes(0), #core.randomBytes(1024), '
-    + 'core.randomBytes(16) == core.randomBytes(16) }'), [[0, 1024, false]]);
-  for (const bad of ['core.randomBytes(-1)', 'core.randomBytes(1025)', 'core.sha256(5)',
+  assert.deepStrictEqual(await run('return { #core.randomBytes(1), #core.randomBytes(1024), '
+    + 'core.randomBytes(16) == core.randomBytes(16) }'), [[1, 1024, false]]);
+  for (const bad of ['core.randomBytes(0)', 'core.randomBytes(1025)', 'core.sha256({})',
     'core.hmacSha256("a")', 'core.sign("RS512", "a", "b")', 'core.verify("RS256", "a", "b")',
     'core.lockFile(0, "both")']) {
     assert.strictEqual((await run(`return ${bad}`))[0], 'raised', bad);

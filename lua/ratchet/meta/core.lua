@@ -116,40 +116,21 @@ function core.listen(listener) end
 ---@param metatable table
 function core.requestMetatable(metatable) end
 
----The topic of that name, made when there is none.
----@param name string
----@return ratchet.Topic
-function core.topic(name) end
-
----Writes one line to the log. Raises at an unknown level.
----@param level "debug"|"info"|"warn"|"error"
+---HMAC-SHA256 (RFC 2104): proof that who made the message knows the key.
+---@param key string
 ---@param message string
-function core.log(level, message) end
+---@return string mac 32 bytes
+function core.hmacSha256(key, message) end
 
----Adds a URL to those that are printed when the server starts.
----@param url string
-function core.announce(url) end
-
----Seconds on a clock that never goes back; only differences mean something.
----@return number
-function core.now() end
+---Bytes that nobody can foresee. Raises when the system has none to give.
+---@param count integer 1 to 1024
+---@return string
+function core.randomBytes(count) end
 
 ---SHA-256 (RFC 6234).
 ---@param data string
 ---@return string digest 32 bytes
 function core.sha256(data) end
-
----HMAC-SHA256 (RFC 2104).
----@param key string
----@param data string
----@return string digest 32 bytes
-function core.hmacSha256(key, data) end
-
----Bytes that nobody can foresee. Raises when the system has none, and for a count that is
----not from 0 to 1024.
----@param count integer
----@return string
-function core.randomBytes(count) end
 
 ---Are they the same? What is different is not told by the time it takes; lengths are.
 ---@param a string
@@ -180,6 +161,24 @@ function core.verify(algorithm, publicKey, data, signature) end
 ---@return boolean? locked false when somebody else has it
 ---@return string? message
 function core.lockFile(fd, kind) end
+
+---The topic of that name, made when there is none.
+---@param name string
+---@return ratchet.Topic
+function core.topic(name) end
+
+---Writes one line to the log. Raises at an unknown level.
+---@param level "debug"|"info"|"warn"|"error"
+---@param message string
+function core.log(level, message) end
+
+---Adds a URL to those that are printed when the server starts.
+---@param url string
+function core.announce(url) end
+
+---Seconds on a clock that never goes back; only differences mean something.
+---@return number
+function core.now() end
 
 ---@class ratchet.core.CallTarget
 ---@field path string? a unix socket; or
