@@ -56,3 +56,10 @@ describe("component.check_handler", function()
       .. "ratchet.websocket.WsServer")
   end)
 end)
+
+describe("component.check", function()
+  it("tells a layer from a component", function()
+    assert.has_error(function() component.check({ handle = print }, "f") end,
+      "f: this is a layer, with a method handle; it goes around what is made here")
+  end)
+end)

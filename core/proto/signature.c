@@ -50,7 +50,7 @@ static bool is_for(const mbedtls_pk_context *key, enum signature_kind kind) {
   if (kind == SIGNATURE_RS256) {
     size_t bits = mbedtls_pk_get_bitlen(key);
     return type == MBEDTLS_PK_RSA && bits >= RSA_BITS_LEAST &&
-           bits <= SIGNATURE_MAX * 8;
+           bits / 8 <= SIGNATURE_MAX;
   }
   return type == MBEDTLS_PK_ECKEY && curve_of(key) == MBEDTLS_ECP_DP_SECP256R1;
 }

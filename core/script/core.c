@@ -5,6 +5,8 @@
 #include "base/log.h"
 #include "internal.h"
 
+#include <fcntl.h>
+
 static int core_log(lua_State *L) {
   enum log_level level;
   size_t length;
@@ -113,6 +115,8 @@ int script_open_core(lua_State *L) {
   script_set_text(L, "version", SLICE(RATCHET_VERSION));
   push_options(L, &script_of(L)->options);
   lua_setfield(L, -2, "options");
+  lua_pushinteger(L, O_NOFOLLOW); /* luv has none */
+  lua_setfield(L, -2, "noFollow");
   script_push_handed(L);
   lua_setfield(L, -2, "handed");
   return 1;

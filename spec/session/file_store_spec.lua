@@ -15,6 +15,7 @@ describe("FileStore", function()
       ["/s/sess_pipe"] = { text = "", type = "fifo" },
       ["/s/sess_secret"] = { failure = "EACCES: permission denied: /s/sess_secret" },
       ["/s/a/b/sess_abc"] = "deep",
+      ["/s/sess_link"] = { link = "/s/sess_abc" },
     }
     files = fake_files.install(core, tree)
     locked, slept = {}, 0
@@ -66,12 +67,18 @@ describe("FileStore", function()
 
   it("believes no file of somebody else, as PHP does", function()
     local store = FileStore("/s")
-    assert.are.same({ nil, "/s/sess_theirs: it belongs to the user 7, and the server runs as 1000" },
+    assert.are.same({ nil,
+      "/s/sess_theirs: it belongs to the user 7, and the server runs as 1000" },
       { store:read("theirs") })
     assert.are.equal("y", store:read("roots"))
     files.uid = 0
     assert.are.equal("x", store:read("theirs"))
     assert.are.same({ nil, "/s/sess_pipe: it is no file" }, { store:read("pipe") })
+    assert.is_nil((store:read("link")))
+    assert.are.same({ nil, "there was none" },
+      { store:update("link", function() return nil, "there was none" end) })
+    assert.matches("ELOOP", select(2, store:write("link", "x")))
+    assert.are.equal("user|i:1;", tree["/s/sess_abc"])
   end)
 
   it("tells why it could not", function()

@@ -216,7 +216,8 @@ describe("a reader of several values", function()
   it("goes on behind an object, and counts references through", function()
     local reader = php.Reader('i:1;O:1:"X":1:{s:1:"a";i:2;}R:1;R:3;')
     assert.are.same({ true, 1 }, { reader:value() })
-    assert.are.same({ true, nil, 'it has an object of the PHP class "X", and objects are not read' },
+    assert.are.same({ true, nil,
+      'it has an object of the PHP class "X", and objects are not read' },
       { reader:value() })
     assert.are.same({ true, 1 }, { reader:value() })
     assert.are.same({ true, nil, "it has a reference to an object" }, { reader:value() })
@@ -234,6 +235,7 @@ describe("a reader of several values", function()
   it("tells where it made no sense", function()
     local reader = php.Reader("i:1;x")
     reader:value()
-    assert.are.same({ false, nil, 'before byte 6 there is an unknown type "x"' }, { reader:value() })
+    assert.are.same({ false, nil, 'before byte 6 there is an unknown type "x"' },
+      { reader:value() })
   end)
 end)

@@ -1,6 +1,8 @@
 local Record = require "ratchet.session.record"
 
-local function encode(value) return value ~= "bad" and "<" .. tostring(value) .. ">" or nil, "no" end
+local function encode(value)
+  return value ~= "bad" and "<" .. tostring(value) .. ">" or nil, "no"
+end
 
 describe("a record", function()
   it("keeps the order, and the bytes of what is not changed", function()

@@ -88,8 +88,8 @@ describe("RedisStore", function()
     local store = RedisStore{ redis = redis, maxSize = 10 }
     assert.are.same({ nil, "it has 11 bytes; 10 is the most" }, { store:read("large") })
     redis.failure = "connection lost"
-    for _, answer in ipairs({ { store:read("a") }, { store:write("a", "b") }, { store:destroy("a") },
-      { store:update("a", error) } }) do
+    for _, answer in ipairs({ { store:read("a") }, { store:write("a", "b") },
+      { store:destroy("a") }, { store:update("a", error) } }) do
       assert.are.same({ nil, "connection lost" }, answer)
     end
   end)

@@ -168,7 +168,8 @@ describe("Session", function()
     assert.are.same({ nil, "session: connection lost" }, { session:all() })
     assert.are.same({ nil, "session: connection lost" }, { session:save() })
     function store.read() return "user|x" end
-    assert.are.same({ nil, 'session: it cannot be read: before byte 7 there is an unknown type "x"' },
+    assert.are.same({ nil,
+      'session: it cannot be read: before byte 7 there is an unknown type "x"' },
       { session:get("user") })
     function store.read() return "user|i:1;" end
     assert.are.equal(1, session:get("user")) -- the next one tries again

@@ -109,7 +109,7 @@ end
 ---  handed, to be filled with sockets that were handed over
 function fake_core.install(options)
   local core = {
-    version = "0.0.0-fake", options = options or {},
+    version = "0.0.0-fake", options = options or {}, noFollow = 131072,
     logged = {}, announced = {}, listened = {}, endpoints = {}, handed = {},
   }
   core.log = record(core.logged)

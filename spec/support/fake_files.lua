@@ -70,6 +70,10 @@ function fake_files.install(core, tree)
   end
   function uv.fs_open(path, flags, _, callback)
     if flags % 128 >= 64 and not tree[path] then tree[path] = "" end
+    if flags >= core.noFollow and type(tree[path]) == "table" and tree[path].link then
+      callback("ELOOP: too many symbolic links encountered: " .. path)
+      return {}
+    end
     local real = resolve(tree, path)
     local failure = not real and "ENOENT: no such file or directory: " .. path
       or type(tree[real]) == "table" and tree[real].failure

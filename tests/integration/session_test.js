@@ -284,6 +284,9 @@ test('session: a file that makes no sense, or may not be read, is one session on
   fs.writeFileSync(path.join(folder, 'sess_large'), 'x'.repeat(1048577));
   assert.match((await ask(await open('large'), 'return session:get("user")'))[1],
     /it has 1048577 bytes; 1048576 is the most/);
+  fs.symlinkSync(path.join(folder, 'sess_real'), path.join(folder, 'sess_link'));
+  fs.writeFileSync(path.join(folder, 'sess_real'), 'user|s:3:"ada";');
+  assert.deepStrictEqual(await ask(await open('link'), 'return session:get("user", "none")'), ['none']);
   fs.mkdirSync(path.join(folder, 'sess_folder'));
   assert.match((await ask(await open('folder'), 'return session:get("user")'))[1], /it is no file/);
   await server.logged(/warn session: .*sess_large: it has/);

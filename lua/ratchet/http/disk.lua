@@ -58,9 +58,11 @@ function disk.close(fd)
   require("luv").fs_close(fd, function() end)
 end
 
--- How a file is opened, for `mode` of disk.open: constants of luv.
+-- How a file is opened, for `mode` of disk.open: constants of luv. All but "read" are
+-- for files that nobody else is to lead us away from.
 local modes = {
   read = {},
+  look = {},
   change = { "O_RDWR" },
   write = { "O_RDWR", "O_CREAT" },
 }
@@ -68,13 +70,15 @@ local modes = {
 local function flags_of(mode)
   local flags, constants = 0, require("luv").constants
   for _, name in ipairs(modes[mode]) do flags = flags + constants[name] end
+  if mode ~= "read" then flags = flags + native.core().noFollow end
   return flags + (constants.O_NONBLOCK or 0)
 end
 
 ---Opens a file, without waiting for the other end, as opening a named pipe otherwise does.
 ---@param path string
----@param mode "read"|"change"|"write"|nil "read" when not given; "change" is for a file
----  that is there, "write" makes one that only its owner may read
+---@param mode "read"|"look"|"change"|"write"|nil "read" when not given; "look" is the same
+---  but for symbolic links, which it and the others refuse with ELOOP; "change" is for a
+---  file that is there, "write" makes one that only its owner may read
 ---@return integer? fd
 ---@return string? message
 function disk.open(path, mode)
@@ -98,7 +102,7 @@ end
 ---`use` raises.
 ---@param path string
 ---@param use fun(fd: integer, stat: table): any, any
----@param mode "read"|"change"|"write"|nil as of disk.open
+---@param mode "read"|"look"|"change"|"write"|nil as of disk.open
 ---@return any? result what `use` returned; nil when there was a failure
 ---@return any message
 function disk.with_file(path, use, mode)

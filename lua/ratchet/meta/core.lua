@@ -16,6 +16,7 @@
 ---@class ratchet.core
 ---@field version string the version of the program, such as "0.1.0"
 ---@field options ratchet.core.Options what the command line said
+---@field noFollow integer O_NOFOLLOW of open(2), which luv does not tell
 ---@field handed ratchet.core.Handed[] the listening sockets that whoever started the
 ---  program handed over with it (sd_listen_fds(3)); for listen to take one by its fd
 local core = {}

@@ -2,8 +2,8 @@
 -- flock as PHP does it, from session_start() to the end of the script. Who reads or
 -- writes here waits for that, and others are served meanwhile.
 --
--- As in PHP, a file of another user is not believed: in a folder that everybody may
--- write to (/tmp), anybody could have made it.
+-- As in PHP, a file of another user is not believed, nor a symbolic link: in a folder that
+-- everybody may write to (/tmp), anybody could have made them.
 
 local class = require "ratchet.class"
 local disk = require "ratchet.http.disk"
@@ -103,7 +103,7 @@ end
 ---@return string? bytes nil, and no reason, when there is no such session
 ---@return string? reason
 function FileStore:read(id)
-  return with_session(self, id, "read", "shared", function(fd) return read_locked(self, fd) end)
+  return with_session(self, id, "look", "shared", function(fd) return read_locked(self, fd) end)
 end
 
 ---@param id string
