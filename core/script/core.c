@@ -3,6 +3,7 @@
  * described for their users in lua/ratchet/meta/core.lua.
  */
 #include "base/log.h"
+#include "base/random.h"
 #include "internal.h"
 
 #include <fcntl.h>
@@ -44,6 +45,39 @@ static int core_request_metatable(lua_State *L) {
   return 0;
 }
 
+/* 53 bits, as many as a number has. */
+static int core_random(lua_State *L) {
+  uint64_t bits;
+  if (!random_bytes(&bits, sizeof bits))
+    return luaL_error(L, "no random bytes");
+  lua_pushnumber(L, (lua_Number)(bits >> 11) / 9007199254740992.0);
+  return 1;
+}
+
+/* The field in milliseconds, or what holds already. */
+static uint32_t seconds_field(lua_State *L, const char *name,
+                              uint32_t otherwise) {
+  lua_getfield(L, 1, name);
+  double seconds = lua_tonumber(L, -1);
+  bool is_given = !lua_isnil(L, -1), is_number = lua_isnumber(L, -1);
+  lua_pop(L, 1);
+  if (!is_given) return otherwise;
+  if (!is_number || !(seconds >= 0 && seconds <= 86400)) {
+    luaL_error(L, "%s: a number from 0 to 86400 is expected", name);
+  }
+  return seconds > 0 && seconds < 0.001 ? 1 : (uint32_t)(seconds * 1000 + 0.5);
+}
+
+static int core_watchdog(lua_State *L) {
+  struct watchdog *watchdog = &script_of(L)->watchdog;
+  luaL_checktype(L, 1, LUA_TTABLE);
+  struct watchdog_limits limits = watchdog->wanted;
+  limits.slow = seconds_field(L, "slowHandler", limits.slow);
+  limits.budget = seconds_field(L, "handlerBudget", limits.budget);
+  watchdog_limit(watchdog, limits);
+  return 0;
+}
+
 /* Looked at anew: a handler may have run for long. */
 static int core_now(lua_State *L) {
   struct script *script = script_of(L);
@@ -54,8 +88,10 @@ static int core_now(lua_State *L) {
 
 static const luaL_Reg core_functions[] = {
     {"announce", core_announce},
+    {"answerMetatable", connect_answer_metatable},
     {"caller", caller_object_new},
     {"constantTimeEquals", crypto_equals},
+    {"connect", connect_start},
     {"endpoint", script_new_endpoint},
     {"hmacSha256", crypto_hmac_sha256},
     {"listen", script_listen},
@@ -63,6 +99,7 @@ static const luaL_Reg core_functions[] = {
     {"log", core_log},
     {"now", core_now},
     {"randomBytes", crypto_random_bytes},
+    {"random", core_random},
     {"redis", redis_object_new},
     {"redisCommand", redis_object_format},
     {"requestMetatable", core_request_metatable},
@@ -75,6 +112,7 @@ static const luaL_Reg core_functions[] = {
     {"topic", topic_object_get},
     {"verify", crypto_verify},
     {"wake", ticket_wake},
+    {"watchdog", core_watchdog},
     {NULL, NULL},
 };
 

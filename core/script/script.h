@@ -15,6 +15,7 @@ struct script;
 struct script_options {
   const char *host; /* overrides the app's, or NULL */
   int port;         /* overrides the app's, or -1 */
+  bool is_watched;  /* by a watchdog; one script of a process can be */
   bool development; /* refusals explain themselves in their bodies */
   /* Makes the state's memory instead of LuaJIT's own allocator, for tests. */
   void *(*allocate)(void *owner, void *block, size_t old_size, size_t new_size);

@@ -39,6 +39,7 @@ end
 
 ---@class ratchet
 ---@field App ratchet.App
+---@field connect fun(address: string, options: ratchet.ConnectOptions?): any ...
 ---@field fetch fun(address: string, options: ratchet.FetchOptions?): ratchet.fetch.Answer?, string?
 ---@field topic fun(name: string): ratchet.Topic
 ---@field redis { connect: fun(options: table?): ratchet.redis.Client?, string? }
@@ -50,9 +51,11 @@ end
 ---@field spawn fun(fn: function, ...: any): ratchet.Task
 ---@field all fun(...: function): any ...
 ---@field timeout fun(seconds: number, fn: function, ...: any): any ...
+---@field text table ratchet.text
 ---@field version string
 return namespace("ratchet", {
   App = "ratchet.app",
+  connect = "ratchet.connect",
   fetch = "ratchet.fetch",
   topic = "ratchet.topic",
   redis = "ratchet.redis",
@@ -64,6 +67,7 @@ return namespace("ratchet", {
   spawn = "ratchet.task:spawn",
   all = "ratchet.task:all",
   timeout = "ratchet.task:timeout",
+  text = "ratchet.text",
   version = function() return native.core().version end,
   server = namespace("ratchet.server", {
     EchoServer = "ratchet.server.echo_server",

@@ -9,10 +9,12 @@ const { test } = require('./support/runner');
 const WebSocket = require('ws');
 const { launch } = require('./support/browser');
 const { apps } = require('./support/paths');
+const frames = require('./support/frames');
 const { handshakeBytes } = require('./support/raw');
 const { phpServer } = require('./support/php');
 const { freePort, redisServer } = require('./support/redis');
-const { slow } = require('./support/wait');
+const { rawUpstream, wsUpstream } = require('./support/upstream');
+const { poll, slow, sleep } = require('./support/wait');
 
 const appOf = (name) => ({ file: path.join(apps, name, 'app.lua') });
 
@@ -352,6 +354,109 @@ test('http_beside: in a browser', { ms: 60000 }, async (t) => {
   await tab.reload();
   await tab.waitForSelector('#visits:has-text("This is visit 2.")');
   assert.deepStrictEqual(tab.problems, []);
+});
+
+async function proxyTo(t, upstream) {
+  return t.server(appOf('proxy'), { after: [`ws://127.0.0.1:${upstream.port}/feed`] });
+}
+
+test('proxy: both directions, text and binary, 1 MiB, in order', async (t) => {
+  const upstream = await t.server(appOf('echo'));
+  const proxy = await t.server(appOf('proxy'), { after: [`ws://127.0.0.1:${upstream.port}/`] });
+  const client = await t.raw(proxy);
+  await client.handshake('/', [], frames.text('early'), frames.text('and early'));
+  await client.expectText('early');
+  await client.expectText('and early');
+  await client.frame('binary', Buffer.from([0, 255]));
+  await client.expectFrame('binary', Buffer.from([0, 255]));
+  const large = Buffer.alloc(1024 * 1024, 'x');
+  await client.send(frames.text(large));
+  await client.expectFrame('text', large, 15000 * slow);
+  for (let i = 0; i < 500; i++) await client.text(String(i));
+  for (let i = 0; i < 500; i++) await client.expectText(String(i));
+  await client.close(4000, 'bye');
+  await client.expectClose(4000);
+});
+
+test('proxy: closes are passed on, lost ones as 1014 and 1001', async (t) => {
+  const upstream = await wsUpstream(t);
+  const proxy = await proxyTo(t, upstream);
+  const ends = [];
+  upstream.on('connection', (socket) => socket.on('close', (code, reason) => {
+    ends.push([code, String(reason)]);
+  }));
+  const join = async () => {
+    const before = upstream.sockets.length;
+    const client = await t.open(proxy);
+    await poll(() => upstream.sockets.length > before, 'a connection to the upstream');
+    return [client, upstream.sockets[before]];
+  };
+  let [client, socket] = await join();
+  assert.strictEqual(socket.request.url, '/feed');
+  assert.strictEqual(socket.request.headers['x-forwarded-for'], '127.0.0.1');
+  socket.close(4001, 'from behind');
+  assert.deepStrictEqual(await client.closeFrame(), { code: 4001, reason: 'from behind' });
+  await client.close(4001);
+  await client.expectEnd();
+  [client, socket] = await join();
+  socket.terminate();
+  assert.strictEqual((await client.closeFrame()).code, 1014);
+  await client.close(1014);
+  await client.expectEnd();
+  [client] = await join();
+  await client.close(4002, 'from the front');
+  await client.expectClose(4002);
+  [client] = await join();
+  client.reset();
+  await poll(() => ends.length === 4, () => JSON.stringify(ends));
+  assert.deepStrictEqual(ends,
+    [[4001, 'from behind'], [1006, ''], [4002, 'from the front'], [1001, '']]);
+});
+
+test('proxy: nobody behind it is 1014; one who goes early leaves nothing', async (t) => {
+  const upstream = await rawUpstream(t);
+  const proxy = await proxyTo(t, upstream);
+  const client = await t.open(proxy);
+  const peer = await upstream.next();
+  await peer.head();
+  client.destroy();
+  peer.write('HTTP/1.1 503 Busy\r\n\r\n');
+  peer.socket.end();
+  await peer.ended();
+  const next = await t.open(proxy);
+  const other = await upstream.next();
+  next.destroy();
+  await other.accept();
+  assert.strictEqual((await other.frame()).payload.readUInt16BE(0), 1001);
+  upstream.close();
+  assert.strictEqual((await (await t.open(proxy)).closeFrame()).code, 1014);
+  await proxy.logged(/cannot connect to ws:\/\/127.0.0.1:\d+\/feed: .*connection refused/);
+});
+
+test('proxy: a side that does not read holds the other one up', async (t) => {
+  const upstream = await rawUpstream(t);
+  const proxy = await proxyTo(t, upstream);
+  const client = await t.open(proxy);
+  const peer = await upstream.next();
+  await peer.accept();
+  peer.socket.pause();
+  const chunk = frames.frame('binary', Buffer.alloc(60000, 1));
+  const { isStuck } = await client.stuff(chunk, 2000);
+  assert.ok(isStuck, 'the client is held up');
+  peer.socket.resume();
+  await peer.frame();
+
+  const slowly = await t.open(proxy);
+  const source = await upstream.next();
+  await source.accept();
+  slowly.socket.pause();
+  const plain = frames.frame('binary', Buffer.alloc(60000, 1), { isMasked: false });
+  let sent = 0;
+  while (source.socket.write(plain) || source.socket.writableLength < 40e6) sent++;
+  await sleep(500 * slow);
+  assert.ok(source.socket.writableLength > 1e6, `the upstream is held up after ${sent}`);
+  slowly.socket.resume();
+  for (let i = 0; i < sent; i++) await slowly.nextFrame(15000 * slow);
 });
 
 test('telnet_chat: lines, names, /quit', async (t) => {
