@@ -125,6 +125,16 @@ describe("SessionProvider", function()
       headers["Set-Cookie"][1])
   end)
 
+  it("sends a cookie over TLS only when the request came over TLS", function()
+    for _, case in ipairs({ { nil, "; Secure" }, { { secure = false }, "" } }) do
+      local component = layers.component()
+      function component.onUpgrade(_, request) request.Session:set("n", 1):save() end
+      local _, _, headers = SessionProvider(component, store, { cookie = case[1] }):handle(
+        layers.get("/", {}, { secure = true }))
+      assert.matches("^PHPSESSID=%x+; Path=/" .. case[2] .. "; HttpOnly", headers["Set-Cookie"][1])
+    end
+  end)
+
   it("lets the client forget a session that was destroyed", function()
     local _, _, headers = answer_of(function(session)
       session:destroy()

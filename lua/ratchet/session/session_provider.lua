@@ -28,7 +28,7 @@ local known = {
 ---@field autoLoad boolean? is it read before anybody asks? Then it can be asked where
 ---  nothing can wait
 ---@field cookie ratchet.http.CookieOptions? of cookies that are sent for new sessions:
----  path = "/", httpOnly = true, sameSite = "Lax"
+---  path = "/", httpOnly = true, sameSite = "Lax", and secure when the request was
 
 local function check_store(store)
   for _, method in ipairs({ "read", "write", "destroy" }) do
@@ -80,34 +80,34 @@ local function begin(provider, request)
   rawset(request, "Session", session)
   request.connectionFields.Session = session
   if provider.auto_load then session:load() end
-  return session
 end
 
--- As a cookie that the client forgets.
-local function forgetting(given)
-  local all = { maxAge = 0 }
-  for name, value in pairs(given) do
-    if name ~= "maxAge" and name ~= "expires" then all[name] = value end
-  end
+-- The options of a cookie that is sent now; with `ends`, of one that the client forgets.
+-- What came over TLS goes back over TLS only, unless something else was said.
+local function options_for(provider, request, ends)
+  local all = { secure = request.secure or nil }
+  for name, value in pairs(provider.cookie) do all[name] = value end
+  if ends then all.maxAge, all.expires = 0, nil end
   return all
 end
 
 -- A raw connection has no answer, and so no place for a cookie.
-local function with_cookie(provider, session, first, second, headers, ...)
+local function with_cookie(provider, request, first, second, headers, ...)
+  local session = request.Session
   session.may_answer = false
   local id = session.cookie
   if not id or first == "raw" then return first, second, headers, ... end
   local all = {}
   for name, value in pairs(headers or {}) do all[name] = value end
-  cookie.add(all, provider.name, id, id == "" and forgetting(provider.cookie) or provider.cookie)
+  cookie.add(all, provider.name, id, options_for(provider, request, id == ""))
   return first, second, all, ...
 end
 
 ---@param request ratchet.http.Request
 ---@return any ... what the core takes as an answer
 function SessionProvider:handle(request)
-  local session = begin(self, request)
-  return with_cookie(self, session, self.next:handle(request))
+  begin(self, request)
+  return with_cookie(self, request, self.next:handle(request))
 end
 
 return SessionProvider
