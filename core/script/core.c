@@ -6,6 +6,8 @@
 #include "base/random.h"
 #include "internal.h"
 
+#include <fcntl.h>
+
 static int core_log(lua_State *L) {
   enum log_level level;
   size_t length;
@@ -114,9 +116,13 @@ static const luaL_Reg core_functions[] = {
     {"endpoint", script_new_endpoint},
     {"digest", reload_digest},
     {"freeze", reload_freeze},
+    {"constantTimeEquals", crypto_equals},
+    {"hmacSha256", crypto_hmac_sha256},
     {"listen", script_listen},
+    {"lockFile", file_lock},
     {"log", core_log},
     {"now", core_now},
+    {"randomBytes", crypto_random_bytes},
     {"random", core_random},
     {"redis", redis_object_new},
     {"redisCommand", redis_object_format},
@@ -134,6 +140,9 @@ static const luaL_Reg core_functions[] = {
     {"topic", topic_object_get},
     {"unlisten", script_unlisten},
     {"unwatched", reload_unwatched},
+    {"sha256", crypto_sha256},
+    {"sign", crypto_sign},
+    {"verify", crypto_verify},
     {"wake", ticket_wake},
     {"watchdog", core_watchdog},
     {NULL, NULL},
@@ -192,6 +201,8 @@ int script_open_core(lua_State *L) {
   script_set_text(L, "version", SLICE(RATCHET_VERSION));
   push_options(L, &script_of(L)->options);
   lua_setfield(L, -2, "options");
+  lua_pushinteger(L, O_NOFOLLOW); /* luv has none */
+  lua_setfield(L, -2, "noFollow");
   script_push_handed(L);
   lua_setfield(L, -2, "handed");
   return 1;

@@ -319,7 +319,7 @@ function Redis:close()
   for subscriber in pairs(state.iterated) do subscriber:close() end
 end
 
-local redis = {}
+local redis = { options = known }
 
 -- The same for clients with the same settings.
 local function key_of(settings)

@@ -262,6 +262,10 @@ TEST(script_loads_apps) {
   check_loads("assert(arg[0]:match('app.lua$') and arg[1] == 'argument')");
   check_loads("local core = require 'ratchet.core' assert(core.version)");
   check_loads("assert(require 'cjson'.encode({1}) == '[1]')");
+  check_loads("local core = require 'ratchet.core'"
+              "assert(#core.randomBytes(1024) == 1024)"
+              "assert(core.randomBytes(16) ~= core.randomBytes(16))"
+              "assert(#core.hmacSha256('', '') == 32)");
   check_loads("coroutine.wrap(function() coroutine.yield() end)()");
   check_loads("pcall(error)");
 }
@@ -289,6 +293,14 @@ TEST(script_logs_why_an_app_does_not_load) {
   check_fails("local function f() return 1 + f() end f()", "stack overflow");
   check_fails("string.rep('x', -1):bad()", "attempt to call method 'bad'");
   check_fails("require 'luv'.run()", "the server runs the loop");
+  for (int i = 0; i < 5; i++) {
+    static const char *const counts[] = {"0", "-1", "1025", "1.5", "0/0"};
+    char text[64];
+    snprintf(text, sizeof text, "require 'ratchet.core'.randomBytes(%s)",
+             counts[i]);
+    check_fails(text, "it must be a whole number from 1 to 1024");
+  }
+  check_fails("require 'ratchet.core'.hmacSha256('key')", "string expected");
 }
 
 TEST(script_names_what_is_missing) {
