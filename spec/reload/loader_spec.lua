@@ -45,6 +45,29 @@ describe("loader", function()
     assert.is_nil(package.loaded.fresh)
   end)
 
+  it("gives Lua's own globals back", function()
+    local plain = print
+    local globals = {}
+    local load = run({ ["app.lua"] = "print = 'ours' error('no', 0)" }, {}, globals)
+    assert.are.equal("no", load.failure.message)
+    assert.are.equal(plain, print)
+    app_files.remove()
+    load = run({ ["app.lua"] = "print = 'ours' next = nil" }, {}, globals)
+    assert.is_nil(load.failure)
+    assert.are.equal("function", type(next))
+    app_files.remove()
+    globals = {}
+    load = run({ ["app.lua"] = "print = 'ours'" }, {}, globals)
+    assert.are.same({ { print = "ours" }, { print = plain } }, { load.globals, globals })
+    app_files.remove()
+    rawset(_G, "print", "ours")
+    load = run({ ["app.lua"] = "is_plain = print ~= 'ours'" }, {}, { print = "ours" })
+    local left = print
+    rawset(_G, "print", plain)
+    assert.are.same({ print = plain, is_plain = true }, load.globals)
+    assert.are.equal("ours", left)
+  end)
+
   it("takes a yield, a thrown table and a missing file for failures", function()
     assert.are.equal("an app file cannot yield",
       run({ ["app.lua"] = "coroutine.yield()" }).failure.message)

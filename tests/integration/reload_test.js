@@ -1032,3 +1032,25 @@ function C:onMessage(conn, m) conn:send(m) end`, '', `app:route("/", ${layer}, {
     await talk(client, [['on', 'on']]);
   }
 });
+
+test('a global of Lua that the app replaces is its own again when the code leaves it alone', async (t) => {
+  const text = (word, more) => appText(`${more}
+local C = {}
+function C:onMessage(conn) conn:send("${word} " .. type(print) .. tostring((print()))) end`);
+  const own = 'function print() return "own" end';
+  const edited = await serveEdited(t, { 'app.lua': text('a', '') });
+  const client = await edited.open();
+  await talk(client, [['', 'a functionnil']]);
+  for (const bad of [`${own} error("no")`, 'print, next, pairs, type, error, tostring = nil local x = nil + 1',
+    'rawset, ipairs, pcall, print = nil local x = nil + 1']) {
+    edited.edit({ 'app.lua': text('b', bad) });
+    await edited.fail();
+    await talk(client, [['', 'a functionnil']]);
+  }
+  for (const [word, more, said] of [['c', own, 'c functionown'], ['d', own, 'd functionown'],
+    ['e', '', 'e functionnil'], ['f', '', 'f functionnil'], ['g', own, 'g functionown']]) {
+    edited.edit({ 'app.lua': text(word, more) });
+    await edited.reload();
+    await talk(client, [['', said]]);
+  }
+});

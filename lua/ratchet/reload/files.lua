@@ -180,6 +180,7 @@ function files.install(app_path)
   folder = (app_path:match("^(.*/)") or "./")
   noted, sources, is_late = {}, nil, false
   package.loaders[2], dofile, loadfile = load_module, do_file, load_file
+  require "ratchet.reload.loader" -- which looks at the globals before the app does
 end
 
 ---The files have been loaded: what is noted from here on, handlers have loaded.

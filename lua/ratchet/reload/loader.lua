@@ -7,6 +7,9 @@ local native = require "ratchet.native"
 
 local loader = {}
 
+-- The app's files may put something else in place of these while they run.
+local next, rawset, type = next, rawset, type
+
 -- What Lua and LuaJIT define; all others are the app's.
 local standard = {}
 for name in ([[_G _VERSION arg assert bit collectgarbage coroutine cjson debug dofile error
@@ -16,12 +19,19 @@ for name in ([[_G _VERSION arg assert bit collectgarbage coroutine cjson debug d
   standard[name] = true
 end
 
+-- What they were before the app: it may put its own in their place. The others of them
+-- are set by the program, and are not looked at.
+local original = {}
+for name in pairs(standard) do original[name] = rawget(_G, name) end
+for _, name in ipairs({ "_G", "arg", "cjson", "dofile", "loadfile" }) do original[name] = nil end
+
 ---The globals that are the app's.
 ---@return table<string, any>
 function loader.globals()
   local found = {}
   for name, value in next, _G do
-    if not standard[name] then found[name] = value end
+    local is_other = original[name] ~= nil and not rawequal(original[name], value)
+    if is_other or not standard[name] then found[name] = value end
   end
   return found
 end
@@ -38,8 +48,22 @@ function loader.modules(list)
 end
 
 local function replace_all(t, before, after)
-  for name in pairs(before) do t[name] = nil end
-  for name, value in pairs(after) do t[name] = value end
+  for name in next, before do t[name] = nil end
+  for name, value in next, after do t[name] = value end
+end
+
+-- With what Lua defines, wherever the app has nothing else. Past the metatable of _G.
+local function set_globals(before, after)
+  for name in next, before do rawset(_G, name, nil) end
+  for name, value in next, original do rawset(_G, name, value) end
+  for name, value in next, after do rawset(_G, name, value) end
+end
+
+-- What one of them leaves as Lua defines it, and the other one does not: then both have it.
+local function add_originals(some, others)
+  for name in next, others do
+    if some[name] == nil then some[name] = original[name] end
+  end
 end
 
 ---Runs a function of the app. Nothing in it can wait: a reload is done at once.
@@ -90,17 +114,20 @@ function loader.run(path, arguments, modules, globals, list)
   local live_globals, kept = loader.globals(), loader.globals()
   for name in pairs(globals) do kept[name] = nil end
   replace_all(package.loaded, modules, {})
-  replace_all(_G, globals, {})
+  set_globals(globals, kept)
   load.failure = loader.call(function()
     chunk(unpack(arguments))
     load_late(list)
     collect(load, kept)
   end)
+  set_globals({}, {})
+  set_globals(loader.globals(), live_globals)
+  add_originals(load.globals, globals)
+  add_originals(globals, load.globals)
   for _, file in ipairs(files.list()) do
     if file.name then package.loaded[file.name] = nil end
   end
   replace_all(package.loaded, {}, modules)
-  replace_all(_G, loader.globals(), live_globals)
   return load
 end
 
