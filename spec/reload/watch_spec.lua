@@ -5,26 +5,29 @@ local files = require "ratchet.reload.files"
 local FOLDER = app_files.FOLDER
 
 describe("watch", function()
-  local texts, folders, reload, later, watch
+  local texts, folders, reload, later, watch, missing
 
   before_each(function()
     local core = fake_core.install()
     function core.ownHandle(handle) return handle end
     texts = app_files.install({ ["app.lua"] = "return 1", ["part.lua"] = "return 2" })
-    folders, later = {}, nil
+    folders, later, missing = {}, nil, {}
     local tree = { [FOLDER] = { "sub", ".git", "node_modules" } }
     package.loaded.luv = {
       new_timer = function()
         return { unref = function() end, start = function(_, _, _, fn) later = fn end }
       end,
       new_fs_event = function()
-        return { unref = function() end, close = function() end,
+        local watches
+        return { unref = function() end,
+          close = function() if watches then folders[watches] = nil end end,
           start = function(_, folder, _, callback)
-            folders[folder] = callback
+            if missing[folder] then return nil, "ENOENT" end
+            watches, folders[folder] = folder, callback
             return true
           end }
       end,
-      fs_stat = function() return {} end,
+      fs_stat = function(path) return not missing[path] and {} or nil end,
       fs_scandir = function(folder) return { folder = folder, at = 0 } end,
       fs_scandir_next = function(entries)
         entries.at = entries.at + 1
@@ -64,6 +67,34 @@ describe("watch", function()
     assert.are.equal(1, event("part.lua"))
     texts["part.lua"] = nil
     assert.are.equal(2, event("part.lua"))
+  end)
+
+  it("watches what takes the place of a folder", function()
+    local sub = FOLDER .. "sub/"
+    for _, name in ipairs({ "", "sub" }) do
+      local before = folders[sub]
+      before(nil, name)
+      assert.is_nil(folders[sub])
+      later()
+      assert.are_not.equal(before, folders[sub])
+      assert.is_truthy(folders[sub])
+    end
+  end)
+
+  it("waits for a folder that is not there to come again", function()
+    missing[FOLDER] = true
+    event("")
+    assert.is_nil(folders[FOLDER])
+    local again = later
+    later = nil
+    again()
+    missing[FOLDER] = nil
+    later()
+    assert.is_truthy(folders[FOLDER])
+    local last = later
+    later = nil
+    last()
+    assert.is_nil(later)
   end)
 
   it("does not care for other files", function()

@@ -1054,3 +1054,28 @@ function C:onMessage(conn) conn:send("${word} " .. type(print) .. tostring((prin
     await talk(client, [['', said]]);
   }
 });
+
+test('--watch: a folder that is made anew is watched, the app\'s own too', async (t) => {
+  const app = appText('local C = require "sub.c"');
+  const part = (word) => `local C = {}\nfunction C:onMessage(conn) conn:send("${word}") end\nreturn C\n`;
+  const edited = await serveEdited(t, { 'app.lua': app, 'sub/c.lua': part('0') },
+    { args: ['--watch'] });
+  const client = await edited.open();
+  const expect = (word) => poll(async () => {
+    await client.text('');
+    return String((await client.nextFrame()).payload) === word;
+  }, word);
+  const remake = (name, files) => {
+    fs.renameSync(edited.path(name), `${edited.folder}-${path.basename(name)}-old`);
+    fs.rmSync(`${edited.folder}-${path.basename(name)}-old`, { recursive: true });
+    edited.edit(files);
+  };
+  remake('sub', { 'sub/c.lua': part('1') });
+  await expect('1');
+  edited.edit({ 'sub/c.lua': part('2') });
+  await expect('2');
+  remake('.', { 'app.lua': app, 'sub/c.lua': part('3') });
+  await expect('3');
+  edited.edit({ 'sub/c.lua': part('4') });
+  await expect('4');
+});

@@ -10,6 +10,7 @@ local native = require "ratchet.native"
 local watch = {}
 
 local MOMENT = 50 -- ms
+local RETRY = 1000 -- ms, while the folder itself is not there
 local MOST_FOLDERS = 1000
 local passed_over = { node_modules = true, lua_modules = true }
 
@@ -32,10 +33,25 @@ local function look()
   watch.folders(files.folder())
   if is_stale() or asker.attempted and seen_new then asker.ask("reload") end
   seen_new = false
+  if not watched[files.folder()] then timer:start(RETRY, 0, look) end
 end
 
-local function on_event(err, name)
+local function forget(folder)
+  local handle = watched[folder]
+  if not handle then return end
+  handle:close()
+  watched[folder], count = nil, count - 1
+end
+
+-- A folder that was itself moved or removed tells so by its own name, or by none; another
+-- one may have its path by now, and is to be watched in its place.
+local function is_of_itself(folder, name)
+  return name == "" or name == folder:match("([^/]*)/$")
+end
+
+local function on_event(folder, err, name)
   if err then return end
+  if is_of_itself(folder, name) then forget(folder) end
   local is_lua = name == nil or name:find("%.lua$")
   if is_lua then seen_new = true end
   if is_lua or not name:find(".", 1, true) then timer:start(MOMENT, 0, look) end
@@ -45,7 +61,7 @@ local function watch_one(folder)
   local uv = require "luv"
   if watched[folder] or count >= MOST_FOLDERS then return end
   local handle = native.core().ownHandle(uv.new_fs_event())
-  if not handle:start(folder, {}, on_event) then return handle:close() end
+  if not handle:start(folder, {}, function(...) on_event(folder, ...) end) then return handle:close() end
   handle:unref()
   watched[folder], count = handle, count + 1
   seen_new = true
@@ -67,11 +83,8 @@ end
 ---@param folder string with a slash at its end
 function watch.folders(folder)
   local uv = require "luv"
-  for path, handle in pairs(watched) do
-    if not uv.fs_stat(path) then
-      handle:close()
-      watched[path], count = nil, count - 1
-    end
+  for path in pairs(watched) do
+    if not uv.fs_stat(path) then forget(path) end
   end
   watch_one(folder)
   each_folder(folder, watch.folders)
