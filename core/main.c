@@ -20,6 +20,7 @@
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
@@ -35,8 +36,9 @@ enum {
 
 static const char usage[] =
     "usage: ratchet-lua [options] app.lua [arguments]\n"
+    "       ratchet-lua test [arguments of busted]\n"
     "\n"
-    "Serves WebSockets with an application written in Lua.\n"
+    "Serves WebSockets with an application written in Lua; or tests one.\n"
     "\n"
     "  --host NAME        the address to listen on, over the app's own\n"
     "  --port N           the port to listen on, over the app's own; 0: any\n"
@@ -53,7 +55,8 @@ static const char usage[] =
 struct program {
   struct script_options options;
   int count;
-  char **arguments; /* the app file and what follows it */
+  char **arguments;    /* the app file and what follows it; or of: */
+  const char *command; /* what is run in place of an app, or NULL */
   struct loop loop;
   struct server server;
   struct script *script;
@@ -130,9 +133,34 @@ static int read_option(struct program *program, int option, const char *value) {
   }
 }
 
+/* Each is a module of Lua, ratchet.command.NAME. An app file of that name is
+ * run as ./NAME. */
+static bool is_command(const char *word) {
+  static const char *const names[] = {"test"};
+  for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+    if (strcmp(word, names[i]) == 0) return true;
+  }
+  return false;
+}
+
+static int read_command(struct program *program, const char *name, int count,
+                        char **arguments) {
+  program->command = name;
+  program->count = count;
+  program->arguments = arguments;
+  return -1;
+}
+
 static int read_command_line(struct program *program, int argc, char **argv) {
   int option;
   program->options.port = -1;
+  if (argc > 1 && is_command(argv[1])) {
+    return read_command(program, argv[1], argc - 2, argv + 2);
+  }
+  if (argc > 2 && strcmp(argv[2], "--ignore-lua") == 0) {
+    /* `busted --lua=ratchet-lua` starts itself again so. */
+    return read_command(program, "test", argc - 3, argv + 3);
+  }
   program->options.is_watched = true;
   /* "+": what follows the app file is the app's. */
   while ((option = getopt_long(argc, argv, "+", long_options, NULL)) != -1) {
@@ -219,6 +247,19 @@ static void print_addresses(struct program *program) {
   buffer_free(&text);
 }
 
+/* Signals do to a command what they do to any program. */
+static int run_command(struct program *program) {
+  log_set_level(LOG_WARN);
+  signals_ignore_broken_pipes();
+  if (!script_begin_command(program->script, program->command, program->count,
+                            program->arguments)) {
+    return EXIT_APP;
+  }
+  loop_stay_awake(&program->loop, true);
+  loop_run(&program->loop);
+  return script_status(program->script);
+}
+
 static void serve(struct program *program) {
   log_limit(program->server.max_connections);
   print_addresses(program);
@@ -265,6 +306,11 @@ static void *run(void *argument) {
   if (!program->script) return NULL;
   program->loop.on_turn = on_turn;
   program->loop.owner = program;
+  if (program->command) {
+    program->status = run_command(program);
+    close_everything(program);
+    return NULL;
+  }
   signals_watch(&program->signals, &program->loop, on_signal, program);
   if (load(program)) {
     program->status = EXIT_OK;

@@ -90,6 +90,7 @@ static const luaL_Reg core_functions[] = {
     {"caller", caller_object_new},
     {"connect", connect_start},
     {"endpoint", script_new_endpoint},
+    {"finish", command_finish},
     {"listen", script_listen},
     {"log", core_log},
     {"now", core_now},

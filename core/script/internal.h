@@ -86,6 +86,8 @@ struct script {
   int tell_redis;                     /* redis_object.c, in the registry */
   struct buffer addresses;
   struct watchdog watchdog;
+  bool is_command; /* and no app: command.c */
+  int status;      /* of the command that has ended */
   size_t idle_count;
   struct coroutine idle[COROUTINES_KEPT];
 };
@@ -146,6 +148,10 @@ int script_open_core(lua_State *L);
 void script_register(lua_State *L, const luaL_Reg *functions);
 /* The same with the entries of a table in the registry. */
 void script_add_fields(lua_State *L, int registered);
+
+/* ---- command.c */
+
+int command_finish(lua_State *L);
 
 /* ---- endpoint.c: a component as the server sees it */
 

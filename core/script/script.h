@@ -29,6 +29,12 @@ struct script *script_new(struct loop *loop, struct server *server,
 /* Runs the app file; arguments[0] is its path. False after an error, which has
  * been logged. */
 bool script_load(struct script *script, int count, char **arguments);
+/* In place of that: has the command run, from the first turn of the loop on,
+ * until it stops the loop; its exit status is then known. False after an error,
+ * which has been logged. */
+bool script_begin_command(struct script *script, const char *name, int count,
+                          char **arguments);
+int script_status(const struct script *script);
 /* Does the app listen anywhere? */
 bool script_is_listening(const struct script *script);
 /* Logs a warning for each socket that was handed over and is not used. */

@@ -170,6 +170,11 @@ function core.log(level, message) end
 ---@param url string
 function core.announce(url) end
 
+---Ends a command (`ratchet-lua NAME`) at the end of this turn of the loop. Raises in an
+---app.
+---@param status integer the exit status, 0 to 255
+function core.finish(status) end
+
 ---Seconds on a clock that never goes back; only differences mean something.
 ---@return number
 function core.now() end

@@ -1,0 +1,5 @@
+-- test - `ratchet-lua test`: busted inside the program.
+
+return function()
+  return 0
+end
