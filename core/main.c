@@ -255,8 +255,7 @@ static int run_command(struct program *program) {
                             program->arguments)) {
     return EXIT_APP;
   }
-  loop_stay_awake(&program->loop, true);
-  loop_run(&program->loop);
+  loop_run_kept(&program->loop);
   return script_status(program->script);
 }
 
