@@ -22,6 +22,7 @@ struct impaired {
   struct buffer held; /* on its way out */
   uint64_t since;     /* the time up to which the budgets are counted */
   size_t out_budget, in_budget; /* bytes */
+  bool has_moved;               /* something, since the last run */
   bool reading;                 /* the owner reads */
   bool writing;                 /* the owner waits for `written` */
   bool shutting_down, closed;
@@ -117,7 +118,9 @@ static bool let_out(struct impaired *impaired) {
 
 static bool run(struct impaired *impaired) {
   if (impaired->closed) return false;
-  bool has_moved = impaired->held.length > 0 && let_out(impaired);
+  bool has_moved = impaired->has_moved;
+  impaired->has_moved = false;
+  if (impaired->held.length > 0 && let_out(impaired)) has_moved = true;
   if (impaired->writing && impaired->held.length < HELD_MAX) {
     tell_written(impaired, 0);
     return true;
@@ -171,6 +174,7 @@ static void stop_reading(struct transport *transport) {
 static ssize_t try_write(struct transport *transport,
                          const struct slice *pieces, size_t count) {
   struct impaired *impaired = impaired_of(transport);
+  impaired->has_moved = true;
   if (passes(impaired)) {
     return impaired->inner->ops->try_write(impaired->inner, pieces, count);
   }
@@ -238,6 +242,7 @@ static size_t inner_space(void *owner, uint8_t **bytes) {
 
 static void inner_read(void *owner, uint8_t *bytes, size_t length) {
   struct impaired *impaired = owner;
+  impaired->has_moved = true;
   if (is_limited(impaired)) {
     size_t budget = impaired->in_budget;
     impaired->in_budget = length < budget ? budget - length : 0;
@@ -251,11 +256,13 @@ static void inner_read(void *owner, uint8_t *bytes, size_t length) {
 
 static void inner_ended(void *owner, int error) {
   struct impaired *impaired = owner;
+  impaired->has_moved = true;
   impaired->base.events->ended(impaired->base.owner, error);
 }
 
 static void inner_written(void *owner, int error) {
   struct impaired *impaired = owner;
+  impaired->has_moved = true;
   impaired->base.events->written(impaired->base.owner, error);
 }
 

@@ -28,7 +28,8 @@ struct transport *impairment_new(struct transport *inner, struct clock *clock,
 /* False when the transport is none of these. */
 bool impairment_set(struct transport *transport,
                     const struct impairment *impairment);
-/* Lets out what is due of each. True when anything was. */
+/* Lets out what is due of each. True when anything was, or has passed either
+ * way since the last run. */
 bool impairments_run(struct list *impairments);
 
 #endif

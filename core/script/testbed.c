@@ -17,7 +17,7 @@
 
 enum {
   QUIET_TURNS = 4, /* two of the loop: what one of them begins, the next ends */
-  PATIENCE = 10,   /* ms, where sockets of the kernel's may have more to say */
+  PATIENCE = 5,    /* ms, where sockets of the kernel's may have more to say */
 };
 
 /* Owned by the script. */

@@ -6,8 +6,6 @@
 --   assert.silent(ann)                            there is no message left
 --   assert.closed(ann, 1001)                      and how it ended
 
-local raise = require "ratchet.raise"
-
 local assertions = {}
 
 local MOST_SHOWN = 5
@@ -16,9 +14,7 @@ local MOST_SHOWN = 5
 
 local function quote(text)
   if #text > 200 then text = text:sub(1, 200) .. "..." end
-  return ("%q"):format(text):gsub("\\\n", "\\n"):gsub("%c", function(c)
-    return ("\\%03d"):format(c:byte())
-  end)
+  return (("%q"):format(text):gsub("\\\n", "\\n"))
 end
 
 local function shown_message(message)
@@ -72,10 +68,11 @@ end
 
 -- ---- the assertions
 
-local function check(client, name)
+-- `level` is luassert's: of the line that asserts, as seen from the assertion.
+local function check(client, name, level)
   if type(client) == "table" and client.awaitUntil then return client end
-  raise("assert.%s takes a client of testing.serve or a testing.connection first; this is a %s",
-    name, type(client))
+  error(("assert.%s takes a client of testing.serve or a testing.connection first; this is a %s")
+    :format(name, type(client)), level + 2)
 end
 
 local function conclude(state, arguments, is_so, positive, negative)
@@ -84,11 +81,12 @@ local function conclude(state, arguments, is_so, positive, negative)
   return is_so
 end
 
-local function received(state, arguments)
-  local client, expected, is_binary = check(arguments[1], "received"), arguments[2], arguments[3]
+local function received(state, arguments, level)
+  local client, expected = check(arguments[1], "received", level), arguments[2]
+  local is_binary = arguments[3]
   if type(expected) ~= "string" and type(expected) ~= "table" then
-    raise("assert.received: the message is a string, or a table for JSON; this is a %s",
-      type(expected))
+    error("assert.received: the message is a string, or a table for JSON; this is a "
+      .. type(expected), level + 1)
   end
   local message = client:awaitUntil(function() return client.inbox[1] end)
   local is_so = message ~= nil and is_expected(expected, message.text)
@@ -101,16 +99,17 @@ local function received(state, arguments)
     ("expected %s not to receive %s next"):format(client:describe(), text))
 end
 
-local function silent(state, arguments)
-  local client = check(arguments[1], "silent")
+local function silent(state, arguments, level)
+  local client = check(arguments[1], "silent", level)
   local is_so = not client:awaitUntil(function() return client.inbox[1] end)
   return conclude(state, arguments, is_so,
     ("expected %s to receive nothing; %s"):format(client:describe(), shown_inbox(client)),
     ("expected %s to receive something; %s"):format(client:describe(), shown_inbox(client)))
 end
 
-local function closed(state, arguments)
-  local client, code, reason = check(arguments[1], "closed"), arguments[2], arguments[3]
+local function closed(state, arguments, level)
+  local client = check(arguments[1], "closed", level)
+  local code, reason = arguments[2], arguments[3]
   local how = client:awaitUntil(function() return client.closed end)
   local is_so = how ~= nil and (code == nil or how.code == code)
     and (reason == nil or how.reason == reason)

@@ -78,9 +78,8 @@ end
 -- Runs it with the core's functions replaced that say where it listens.
 local function run_and_watch(target, given)
   local core = native.core()
-  local listen, announce, development = core.listen, core.announce, core.options.development
+  local listen, announce = core.listen, core.announce
   local bound, urls = {}, {}
-  core.options.development = given.development or false
   function core.announce(url) urls[#urls + 1] = url end
   function core.listen(asked)
     local one, message, code = listen(asked)
@@ -88,7 +87,7 @@ local function run_and_watch(target, given)
     return one, message, code
   end
   local is_well, err = scope.apart(run, target, given)
-  core.listen, core.announce, core.options.development = listen, announce, development
+  core.listen, core.announce = listen, announce
   if not is_well then error(err, 0) end
   return bound, urls
 end
@@ -127,6 +126,7 @@ function Server.serve(target, given)
     raise("%s needs the server around it: run the specs with `ratchet-lua test`", WHERE)
   end
   scope.open()
+  native.core().options.development = given.development or false
   local bound, urls = run_and_watch(target, given)
   local port, host = first_port(bound), host_of(urls)
   return setmetatable({
