@@ -52,6 +52,7 @@ end
 ---@field all fun(...: function): any ...
 ---@field timeout fun(seconds: number, fn: function, ...: any): any ...
 ---@field text table ratchet.text
+---@field testing table ratchet.testing
 ---@field version string
 return namespace("ratchet", {
   App = "ratchet.app",
