@@ -140,6 +140,24 @@ bool loop_is_alive(struct loop *loop) {
   return is_alive;
 }
 
+static void look_for_traffic(uv_handle_t *handle, void *found) {
+  switch (handle->type) {
+  case UV_TIMER:
+  case UV_PREPARE:
+  case UV_CHECK:
+  case UV_IDLE:
+  case UV_SIGNAL: return;
+  default:
+    if (uv_is_active(handle)) *(bool *)found = true;
+  }
+}
+
+bool loop_has_traffic(struct loop *loop) {
+  bool is_found = loop->uv.active_reqs.count > 0;
+  if (!is_found) uv_walk(&loop->uv, look_for_traffic, &is_found);
+  return is_found;
+}
+
 uint64_t loop_real_time(struct loop *loop) {
   return uv_now(&loop->uv);
 }

@@ -3,6 +3,8 @@
 #include "check.h"
 #include "net/loop.h"
 
+#include <unistd.h>
+
 static struct loop loop;
 static int rung;
 
@@ -13,6 +15,18 @@ static void on_ring(struct alarm *alarm) {
 
 static void on_timer(uv_timer_t *timer) {
   (void)timer;
+}
+
+static void on_space(uv_handle_t *handle, size_t size, uv_buf_t *space) {
+  (void)handle;
+  (void)size;
+  (void)space;
+}
+
+static void on_read(uv_stream_t *stream, ssize_t length, const uv_buf_t *got) {
+  (void)stream;
+  (void)length;
+  (void)got;
 }
 
 /* libuv runs nothing while nothing keeps its loop alive. */
@@ -79,5 +93,15 @@ TEST(loop_is_alive_while_something_of_libuv_is) {
   CHECK(!loop_is_alive(&loop));
   keep_alive(&timer);
   CHECK(loop_is_alive(&loop));
+  CHECK(!loop_has_traffic(&loop));
+  uv_pipe_t pipe;
+  int ends[2];
+  CHECK_EQ(uv_pipe(ends, 0, 0), 0);
+  uv_pipe_init(&loop.uv, &pipe, 0);
+  uv_pipe_open(&pipe, ends[0]);
+  CHECK(!loop_has_traffic(&loop));
+  uv_read_start((uv_stream_t *)&pipe, on_space, on_read);
+  CHECK(loop_has_traffic(&loop));
+  close(ends[1]);
   loop_close(&loop);
 }

@@ -236,8 +236,8 @@ function Testbed.settle() end
 ---time for that is over. Nobody listens any more. Raises as settle does.
 function Testbed.drain() end
 
----Ends every listener, connection, timer and task but the test itself, without telling
----who waits. Raises as settle does.
+---Ends every listener, connection, timer and task but the test itself, and what was begun
+---by luv, without telling who waits. Raises as settle does.
 ---@return boolean isDone false while connections are on their way out: settle, and sweep
 ---  again
 function Testbed.sweep() end
