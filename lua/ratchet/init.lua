@@ -39,6 +39,7 @@ end
 
 ---@class ratchet
 ---@field App ratchet.App
+---@field component { wrap: function, tell: function, around: function }
 ---@field connect fun(address: string, options: ratchet.ConnectOptions?): any ...
 ---@field fetch fun(address: string, options: ratchet.FetchOptions?): ratchet.fetch.Answer?, string?
 ---@field topic fun(name: string): ratchet.Topic
@@ -56,6 +57,7 @@ end
 ---@field version string
 return namespace("ratchet", {
   App = "ratchet.app",
+  component = "ratchet.component",
   connect = "ratchet.connect",
   fetch = "ratchet.fetch",
   topic = "ratchet.topic",
@@ -73,6 +75,9 @@ return namespace("ratchet", {
   version = function() return native.core().version end,
   server = namespace("ratchet.server", {
     EchoServer = "ratchet.server.echo_server",
+    FlashPolicy = "ratchet.server.flash_policy",
+    IpBlackList = "ratchet.server.ip_black_list",
+    Limiter = "ratchet.server.limiter",
     IoServer = "ratchet.server.io_server",
   }),
   http = namespace("ratchet.http", {
@@ -82,6 +87,17 @@ return namespace("ratchet", {
     Request = "ratchet.http.request",
     Response = "ratchet.http.response",
     Static = "ratchet.http.static",
+  }),
+  session = namespace("ratchet.session", {
+    SessionProvider = "ratchet.session.session_provider",
+    FileStore = "ratchet.session.file_store",
+    MemoryStore = "ratchet.session.memory_store",
+    RedisStore = "ratchet.session.redis_store",
+    cookie = "ratchet.session.cookie",
+    php = "ratchet.session.php",
+  }),
+  auth = namespace("ratchet.auth", {
+    jwt = "ratchet.auth.jwt",
   }),
   websocket = namespace("ratchet.websocket", {
     WsServer = "ratchet.websocket.ws_server",

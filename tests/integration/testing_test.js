@@ -160,6 +160,27 @@ it("begins anew", function()
 end)
 `, 0, /3 successes/));
 
+test('each file is by itself, but for the library', async (t) => {
+  const folder = path.dirname(t.app('-- nothing\n'));
+  fs.mkdirSync(path.join(folder, 'spec'));
+  fs.writeFileSync(path.join(folder, 'own.lua'), 'return { count = 0 }\n');
+  for (const name of ['a', 'b']) {
+    fs.writeFileSync(path.join(folder, 'spec', `${name}_spec.lua`), `
+      local own, ratchet = require "own", require "ratchet"
+      it("has its own modules, and the library's once", function()
+        own.count = own.count + 1
+        assert.are.equal(1, own.count)
+        local kept = getmetatable("")
+        assert.are.equal(kept.ratchet or ratchet, ratchet)
+        assert.are.equal(kept.App or ratchet.App, ratchet.App)
+        kept.ratchet, kept.App = ratchet, ratchet.App
+      end)`);
+  }
+  const result = await ratchet(['test'], { cwd: folder });
+  assert.strictEqual(result.status, 0, shown(result));
+  assert.match(result.stdout, /2 successes/);
+});
+
 test('servers end with the block that they were begun in', (t) => expectSpec(t, `
 describe("one", function()
   local server

@@ -52,6 +52,16 @@ end
 
 -- ---- scopes: where busted runs a block
 
+-- busted forgets after each file what it has required. The library itself stays, as it
+-- has told the core of its functions.
+local function keep_library()
+  for name, module in pairs(package.loaded) do
+    if (name == "ratchet" or name:find("^ratchet%.")) and not package.preload[name] then
+      package.preload[name] = function() return module end
+    end
+  end
+end
+
 local blocks = { file = true, describe = true, it = true }
 
 -- busted.safe runs an `it` twice: with all that belongs to it, and inside of that by
@@ -65,6 +75,7 @@ local function guard(busted)
       scope.enter(descriptor)
       local ok, err = pcall(run)
       local message = scope.leave()
+      keep_library()
       entered[element] = nil
       if not ok then error(err, 0) end
       if message then error(message, 0) end
