@@ -152,8 +152,12 @@ static void look_for_traffic(uv_handle_t *handle, void *found) {
   }
 }
 
+bool loop_has_requests(const struct loop *loop) {
+  return loop->uv.active_reqs.count > 0;
+}
+
 bool loop_has_traffic(struct loop *loop) {
-  bool is_found = loop->uv.active_reqs.count > 0;
+  bool is_found = loop_has_requests(loop);
   if (!is_found) uv_walk(&loop->uv, look_for_traffic, &is_found);
   return is_found;
 }

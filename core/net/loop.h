@@ -70,6 +70,9 @@ void loop_release_clock(struct loop *loop);
 bool loop_is_alive(struct loop *loop);
 /* May anything come from outside: on a socket, from a process, a file? */
 bool loop_has_traffic(struct loop *loop);
+/* Is anything asked of the system that is not done: a write, a lookup, a file?
+ */
+bool loop_has_requests(const struct loop *loop);
 /* Milliseconds of the real time, whatever the clock says. */
 uint64_t loop_real_time(struct loop *loop);
 /* "1.44.2" */

@@ -75,6 +75,13 @@ local function check(client, name, level)
     :format(name, type(client)), level + 2)
 end
 
+-- What is denied is not waited for longer than until nothing moves.
+local function await(state, client, is_there)
+  if state.mod then return client:awaitUntil(is_there) end
+  client:settle()
+  return is_there()
+end
+
 local function conclude(state, arguments, is_so, positive, negative)
   arguments.nofmt = { true, true, true }
   state.failure_message = state.mod and positive or negative
@@ -88,7 +95,7 @@ local function received(state, arguments, level)
     error("assert.received: the message is a string, or a table for JSON; this is a "
       .. type(expected), level + 1)
   end
-  local message = client:awaitUntil(function() return client.inbox[1] end)
+  local message = await(state, client, function() return client.inbox[1] end)
   local is_so = message ~= nil and is_expected(expected, message.text)
     and (is_binary == nil or is_binary == message.isBinary)
   local text = (is_binary and "binary " or "") .. shown_expected(expected)
@@ -101,7 +108,8 @@ end
 
 local function silent(state, arguments, level)
   local client = check(arguments[1], "silent", level)
-  local is_so = not client:awaitUntil(function() return client.inbox[1] end)
+  client:settle()
+  local is_so = client.inbox[1] == nil
   return conclude(state, arguments, is_so,
     ("expected %s to receive nothing; %s"):format(client:describe(), shown_inbox(client)),
     ("expected %s to receive something; %s"):format(client:describe(), shown_inbox(client)))
@@ -110,7 +118,7 @@ end
 local function closed(state, arguments, level)
   local client = check(arguments[1], "closed", level)
   local code, reason = arguments[2], arguments[3]
-  local how = client:awaitUntil(function() return client.closed end)
+  local how = await(state, client, function() return client.closed end)
   local is_so = how ~= nil and (code == nil or how.code == code)
     and (reason == nil or how.reason == reason)
   local text = "closed" .. (code and " with " .. code or "")

@@ -84,6 +84,8 @@ end
 
 -- ---- for the assertions: what was sent arrives at once
 
+function Double.settle() end
+
 ---@param is_there fun(): any
 ---@return any
 function Double.awaitUntil(_, is_there) return is_there() end
