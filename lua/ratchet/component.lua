@@ -11,6 +11,9 @@ component.events = {
   "run",
 }
 
+---The events of a component for a WampServer, beside onOpen, onClose and onError.
+component.wamp_events = { "onCall", "onSubscribe", "onUnSubscribe", "onPublish" }
+
 local function field(value, name)
   return value[name]
 end
@@ -31,6 +34,17 @@ end
 ---@return boolean
 function component.is(value)
   for _, event in ipairs(component.events) do
+    if component.has(value, event) then return true end
+  end
+  return false
+end
+
+---Is `value` a component for a WampServer, and not one that reads messages by itself?
+---@param value any
+---@return boolean
+function component.is_for_wamp(value)
+  if component.has(value, "onMessage") then return false end
+  for _, event in ipairs(component.wamp_events) do
     if component.has(value, event) then return true end
   end
   return false

@@ -75,6 +75,14 @@ return namespace("ratchet", {
     Response = "ratchet.http.response",
     Static = "ratchet.http.static",
   }),
+  wamp = namespace("ratchet.wamp", {
+    WampServer = "ratchet.wamp.wamp_server",
+    ServerProtocol = "ratchet.wamp.server_protocol",
+    Topic = "ratchet.wamp.topic",
+    TopicManager = "ratchet.wamp.topic_manager",
+    WampConnection = "ratchet.wamp.wamp_connection",
+    json = "ratchet.wamp.json",
+  }),
   websocket = namespace("ratchet.websocket", {
     WsServer = "ratchet.websocket.ws_server",
   }),

@@ -1,0 +1,118 @@
+-- The tests of Ratchet's Wamp\WampServer, and what is new here.
+
+local WampServer = require "ratchet.wamp.wamp_server"
+local fake_wamp = require "support.fake_wamp"
+
+local last = fake_wamp.last
+
+describe("wamp.WampServer", function()
+  local app, server, conn
+  before_each(function()
+    fake_wamp.install()
+    app = fake_wamp.component("onOpen", "onCall", "onSubscribe", "onUnSubscribe", "onPublish",
+      "onClose", "onError", "onPing", "onPong", "onDrain")
+    server, conn = WampServer(app), fake_wamp.connection()
+    server:onOpen(conn, "request")
+  end)
+  after_each(fake_wamp.remove)
+
+  it("testOpen, testOnClose, testOnError: with the connection that it is", function()
+    server:onError(conn, "oh dear")
+    server:onClose(conn, 1001, "bye")
+    assert.are.same({ { "onOpen", conn, "request" }, { "onError", conn, "oh dear" },
+      { "onClose", conn, 1001, "bye" } }, app.calls)
+  end)
+
+  it("testOnMessageToEvent", function()
+    server:onMessage(conn, '[7,"topic","event"]')
+    assert.are.same({ "onPublish", conn, server:getTopic("topic"), "event", {}, {} },
+      app.calls[2])
+  end)
+
+  it("testGetSubProtocols", function()
+    assert.are.same({ "wamp.2.json", "wamp" }, server:getSubProtocols())
+    function app.getSubProtocols() return { "mine" } end
+    assert.are.same({ "wamp.2.json", "wamp", "mine" }, server:getSubProtocols())
+  end)
+
+  it("testConnectionClosesOnInvalidJson", function()
+    server:onMessage(conn, "invalid json")
+    assert.are.same({ 1007, "Syntax error, malformed JSON" }, conn.closed)
+  end)
+
+  it("testConnectionClosesOnProtocolError", function()
+    server:onMessage(conn, '{"valid":"json, but not WAMP"}')
+    assert.are.same({ 1007, "Invalid WAMP message format" }, conn.closed)
+    assert.are.equal(1, #app.calls) -- the component is not told
+  end)
+
+  it("speaks to each client as its sub-protocol says", function()
+    local two = fake_wamp.connection("wamp.2.json")
+    server:onOpen(two)
+    server:onMessage(two, '[1,"realm1",{}]')
+    assert.are.same({ 0, 2 }, { conn.sent[1][1], two.sent[1][1] })
+    for _, name in ipairs({ "", "mine" }) do
+      local other = fake_wamp.connection(name)
+      server:onOpen(other)
+      assert.are.equal(0, other.sent[1][1])
+    end
+    server:onMessage(conn, '[5,"news"]')
+    server:onMessage(two, '[32,1,{},"news"]')
+    server:getTopic("news"):broadcast("hi")
+    assert.are.same({ 8, "news", "hi" }, last(conn))
+    assert.are.same({ "hi" }, last(two)[5])
+    server:onClose(two, 1000, "")
+    assert.are.equal(1, server:getTopic("news"):count())
+  end)
+
+  it("answers the call whose handler failed", function()
+    function app.onCall() error("oh dear") end
+    pcall(server.onMessage, server, conn, '[2,"id","add"]')
+    server:onError(conn, "oh dear")
+    assert.are.same({ 4, "id", "wamp.error.runtime_error", "internal error" }, last(conn))
+    server:onError(conn, "another one")
+    assert.are.equal(2, #conn.sent)
+  end)
+
+  it("passes on what else a component may want", function()
+    server:onPing(conn, "a")
+    server:onPong(conn, "b")
+    server:onDrain(conn)
+    assert.are.same({ { "onPing", conn, "a" }, { "onPong", conn, "b" }, { "onDrain", conn } },
+      { unpack(app.calls, 2) })
+    assert.is_nil(server:onUpgrade("request"))
+    function app.onUpgrade(_, request) return 403, request end
+    assert.are.same({ 403, "request" }, { server:onUpgrade("request") })
+    app.onPing = nil
+    server:onPing(conn, "a")
+  end)
+
+  it("has no v1 where everyone has to say who it is", function()
+    local given = { authentication = { ticket = function() end } }
+    assert.are.same({ "wamp.2.json" }, WampServer(app, given):getSubProtocols())
+    given.authentication.anonymous = true
+    assert.are.same({ "wamp.2.json", "wamp" }, WampServer(app, given):getSubProtocols())
+  end)
+
+  it("needs no component", function()
+    server = WampServer()
+    server:onOpen(conn)
+    server:onMessage(conn, '[5,"news"]')
+    server:onMessage(conn, '[7,"news",1]')
+    assert.are.same({ 8, "news", 1 }, last(conn))
+    server:onClose(conn, 1000, "")
+  end)
+
+  it("raises at slips of the pen", function()
+    local function message_of(...)
+      local _, message = pcall(WampServer, ...)
+      return message
+    end
+    assert.matches('no event "onUnsubscribe"; did you mean "onUnSubscribe"',
+      message_of({ onUnsubscribe = print }))
+    assert.matches('did you mean "realm"', message_of({}, { relam = "x" }))
+    assert.matches('"maxCalls" must be a whole number', message_of({}, { maxCalls = 0 }))
+    assert.matches("this is a string", message_of("x"))
+    assert.is_table(WampServer({ onSubscribed = print, [1] = 2 }))
+  end)
+end)
