@@ -191,10 +191,11 @@ local function refuse_publish(conn, message, error_uri)
   end
 end
 
-local function is_list_of_numbers(value)
+-- The sessions of v1 clients are text.
+local function is_list_of_sessions(value)
   if not json.is_array(value) then return false end
   for i = 1, #value do
-    if not is_number(value[i]) then return false end
+    if type(value[i]) ~= "string" and not is_number(value[i]) then return false end
   end
   return true
 end
@@ -202,8 +203,8 @@ end
 -- Whom it is for; nil when that is no list of sessions.
 local function audience_of(conn, options)
   local exclude, eligible = given(options.exclude), given(options.eligible)
-  if exclude ~= nil and not is_list_of_numbers(exclude) then return nil end
-  if eligible ~= nil and not is_list_of_numbers(eligible) then return nil end
+  if exclude ~= nil and not is_list_of_sessions(exclude) then return nil end
+  if eligible ~= nil and not is_list_of_sessions(eligible) then return nil end
   local excluded = {}
   for i, id in ipairs(exclude or {}) do excluded[i] = id end
   if options.exclude_me ~= false then excluded[#excluded + 1] = conn.WAMP.sessionId end
