@@ -22,7 +22,7 @@ async def pubsub(session):
         options=PublishOptions(acknowledge=True, exclude_me=False))
     seen = [await heard.get(), await heard.get()]
     await first.unsubscribe()
-    await session.publish("com.example.other", 2, options=PublishOptions(exclude_me=False))
+    session.publish("com.example.other", 2, options=PublishOptions(exclude_me=False))
     seen.append(await heard.get())
     return [published.id > 0, seen]
 

@@ -15,9 +15,10 @@ class WampV1 {
   }
 
   // A client that is welcomed.
-  static async connect(t, server, target = '/') {
+  static async connect(t, server, target = '/', lines = []) {
     const client = await t.raw(server);
-    const { headers } = await client.handshake(target, ['Sec-WebSocket-Protocol: wamp']);
+    const { headers } = await client.handshake(target,
+      ['Sec-WebSocket-Protocol: wamp', ...lines]);
     assert.deepStrictEqual(headers['sec-websocket-protocol'], ['wamp']);
     const one = new WampV1(client);
     const [type, session, version, agent] = await one.next();
