@@ -184,21 +184,40 @@ describe("wamp.RouterProtocol", function()
 
   -- ---- broker
 
-  it("subscribes, and tells the component after the client", function()
+  it("subscribes, and tells the client when the component has been told", function()
     with({ "onSubscribe", "onUnSubscribe" })
     local conn = welcomed()
     function app:onSubscribe(_, topic)
-      assert.are.same({ 33, 7, topic.subscription }, last(conn))
+      assert.are.equal(2, last(conn)[1])
+      assert.are.equal(1, topic:count())
       self.topic = topic
     end
-    local id = say(conn, '[32,7,{},"news"]')[3]
-    assert.are.equal("news", app.topic.id)
+    assert.are.same({ 33, 7, 1 }, { say(conn, '[32,7,{},"news"]')[1], last(conn)[2],
+      app.topic:count() })
+    local id = last(conn)[3]
+    assert.are.equal(app.topic.subscription, id)
     app.onSubscribe = nil
     assert.are.same({ 33, 8, id }, say(conn, '[32,8,{},"news"]'))
     assert.are.same({ 35, 9 }, say(conn, "[34,9," .. id .. "]"))
     assert.are.same({ { "onUnSubscribe", conn, app.topic } }, app.calls)
     assert.are.same({ 8, 34, 10, {}, "wamp.error.no_such_subscription" },
       say(conn, "[34,10," .. id .. "]"))
+  end)
+
+  it("tells the client of its subscription before an event of it", function()
+    for how, speak in pairs({
+      event = function(conn, topic) conn:event(topic, "hi") end,
+      broadcast = function(_, topic) topic:broadcast("hi") end,
+      publish = function(_, topic) topic:publish({ "hi" }) end,
+      pattern = function() protocol.broker:getTopic("newspaper"):broadcast("hi") end,
+    }) do
+      with({ "onSubscribe" }, { patterns = true })
+      function app.onSubscribe(_, conn, topic) speak(conn, topic) end
+      local conn = welcomed()
+      say(conn, how == "pattern" and '[32,7,{"match":"prefix"},"news"]' or '[32,7,{},"news"]')
+      assert.are.same({ 2, 33, 36 }, { conn.sent[1][1], conn.sent[2][1], conn.sent[3][1] }, how)
+      assert.are.equal(3, #conn.sent)
+    end
   end)
 
   it("gives nobody the subscription of another one", function()
@@ -291,16 +310,34 @@ describe("wamp.RouterProtocol", function()
     assert.are.equal("wildcard", app.calls[1][3].match)
   end)
 
-  it("ends the subscription of who may not have it", function()
-    with({ "onSubscribe" })
+  it("refuses a subscription for the component, and when that fails", function()
+    with({ "onSubscribe", "onError" })
     function app.onSubscribe(_, conn, topic) topic:remove(conn) end
-    local conn = welcomed(
-      '[1,"r",{"roles":{"subscriber":{"features":{"subscription_revocation":true}}}}]')
-    assert.are.same({ 35, 0 }, { unpack(say(conn, '[32,1,{},"news"]'), 1, 2) })
+    local conn = welcomed()
+    assert.are.same({ 8, 32, 7, {}, "wamp.error.not_authorized" },
+      say(conn, '[32,7,{},"news"]'))
+    function app.onSubscribe() error("oh dear") end
+    pcall(say, conn, '[32,8,{},"news"]')
+    protocol:onError(conn, "oh dear")
+    assert.are.same({ 8, 32, 8, {}, "wamp.error.runtime_error" }, last(conn))
+    assert.are.equal(0, protocol.broker:getTopic("news"):count())
+    assert.are.same({ "onError", conn, "oh dear" }, app.calls[1])
+    protocol:onError(conn, "something else")
+    assert.are.equal(3, #conn.sent)
+  end)
+
+  it("takes a subscription back from who understands that", function()
+    local heard = '[1,"r",{"roles":{"subscriber":{"features":{"subscription_revocation":true}}}}]'
+    local conn = welcomed(heard)
+    say(conn, '[32,1,{},"news"]')
+    protocol.broker:getTopic("news"):remove(conn)
+    assert.are.same({ 35, 0 }, { unpack(last(conn), 1, 2) })
     for _, roles in ipairs({ "5", "[]", '{"subscriber":5}', '{"subscriber":{"features":5}}',
       '{"subscriber":{"features":{}}}' }) do
-      assert.are.equal(33, say(welcomed('[1,"r",{"roles":' .. roles .. "}]"),
-        '[32,1,{},"news"]')[1])
+      conn = welcomed('[1,"r",{"roles":' .. roles .. "}]")
+      say(conn, '[32,1,{},"news"]')
+      protocol.broker:getTopic("news"):remove(conn)
+      assert.are.equal(33, last(conn)[1])
     end
   end)
 

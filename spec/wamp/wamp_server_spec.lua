@@ -103,6 +103,76 @@ describe("wamp.WampServer", function()
     server:onClose(conn, 1000, "")
   end)
 
+  it("raises at nothing that clients say, and keeps nothing of those who left", function()
+    local core = fake_wamp.install()
+    math.randomseed(11)
+    local function one_of(list) return list[math.random(#list)] end
+    local values = { "null", "true", "false", "[]", "{}", '[""]', "[null]", '{"a":[]}', "1e999",
+      "-1", "0", "1", "2", "3", "7.5", '"a"', '"a.b"', '"a..b"', '"."', '""', '"p:x"', '[1,2]',
+      '["a"]', '{"match":"prefix"}', '{"match":"wildcard"}', '{"acknowledge":true}',
+      '{"exclude_me":false}', '{"eligible":[1]}', '{"exclude":["a"]}', '{"progress":true}',
+      '{"receive_progress":true}' }
+    local function anything()
+      local parts = { tostring(one_of({ 1, 2, 3, 5, 6, 7, 8, 16, 32, 34, 48, 64, 66, 68, 70 })) }
+      for i = 2, math.random(1, 6) do parts[i] = one_of(values) end
+      return "[" .. table.concat(parts, ",") .. "]"
+    end
+    local options = { "{}", '{"match":"prefix"}', '{"acknowledge":true}', '{"progress":true}',
+      '{"exclude_me":false}', '{"receive_progress":true}' }
+    local function message(client)
+      if math.random(20) == 1 then return anything() end
+      local name = one_of({ '"a"', '"a.b"', '"a.b.c"', '"p:x"' })
+      if client.protocol == "wamp" then
+        return one_of({ '[1,"p","a"]', "[2,1," .. name .. ",1]", "[5," .. name .. "]",
+          "[6," .. name .. "]", "[7," .. name .. ",[],true]", "[7," .. name .. ",{}]" })
+      end
+      local number, option = math.random(6), one_of(options)
+      return "[" .. one_of({ "16,1," .. option .. "," .. name .. ",[[]]", "66,1," .. number,
+        "32,1," .. option .. "," .. name, "48,1," .. option .. "," .. name .. ",[],{}",
+        "64,1,{}," .. name, "34,1," .. number, "70," .. number .. "," .. option .. ",[1]",
+        "8,68," .. number .. ',{},"no"' }) .. "]"
+    end
+    server = WampServer({}, { maxSubscriptions = 5, maxRegistrations = 3, maxCalls = 3 })
+    local clients, sent = {}, {}
+    local function note(client)
+      for _, each in ipairs(client.sent) do sent[each[1]] = (sent[each[1]] or 0) + 1 end
+    end
+    for _ = 1, 30000 do
+      local i = math.random(10)
+      local client = clients[i]
+      if client and (client.closed or math.random(50) == 1) then
+        client.readyState = 3
+        server:onClose(client, 1006, "")
+        note(client)
+        client = nil
+      end
+      if not client then
+        client = fake_wamp.connection(one_of({ "wamp", "wamp.2.json" }))
+        server:onOpen(client)
+        if client.protocol == "wamp.2.json" then server:onMessage(client, '[1,"r",{}]') end
+      end
+      clients[i] = client
+      local text = message(client)
+      server:onMessage(client, text)
+      assert.is_true(client.closed == nil or client.closed[1] == 1007 or client.closed[1] == 1000
+        or client.closed[1] == 1008, text)
+    end
+    for _, client in pairs(clients) do
+      client.readyState = 3
+      server:onClose(client, 1006, "")
+    end
+    for i in pairs(clients) do clients[i] = nil end
+    for _, code in ipairs({ 3, 6, 8, 17, 33, 35, 36, 50, 65, 68 }) do
+      assert.is_true((sent[code] or 0) > 20, "messages of type " .. code)
+    end
+    assert.are.equal(0, server.topics.patterns.count)
+    assert.is_nil(next(server.v2.dealer.procedures))
+    collectgarbage()
+    collectgarbage()
+    assert.is_nil(next(server.topics.topics))
+    assert.is_nil(next(core.topics))
+  end)
+
   it("raises at slips of the pen", function()
     local function message_of(...)
       local _, message = pcall(WampServer, ...)

@@ -7,6 +7,7 @@ const { test } = require('./support/runner');
 const { WampV1 } = require('./support/wamp_v1');
 const { handshakeBytes } = require('./support/raw');
 const frames = require('./support/frames');
+const { sanitized } = require('./support/wait');
 
 const APP = `
 local C = {}
@@ -230,5 +231,5 @@ test('memory: topics that nobody subscribes to leave nothing', { ms: 60000 }, as
   const before = server.memory();
   for (let i = 1; i <= 5; i++) await publish(i * 20000, 20000);
   const grown = server.memory() - before;
-  assert.ok(grown < 8 << 20, `${grown} bytes more after 100,000 topics`);
+  assert.ok(sanitized || grown < 8 << 20, `${grown} bytes more after 100,000 topics`);
 });

@@ -26,6 +26,11 @@ function C:onOpen(conn) note("open", conn.WAMP.version, conn.httpRequest.path) e
 function C:onCall(conn, id, topic, params, args, kwargs)
   if topic.id == "add" then return params[1] + params[2] end
   if topic.id == "echo" then return { args, kwargs } end
+  if topic.id == "revoke" then
+    for each in pairs(conn.WAMP.subscriptions) do
+      if each.id == params[1] then each:remove(conn) return 1 end
+    end
+  end
   if topic.id == "slow" then ratchet.sleep(0.02) return "slow" end
   if topic.id == "boom" then error("boom") end
   if topic.id == "steps" then
@@ -191,9 +196,12 @@ test('autobahn in node: a component that knows nothing of v2', async (t) => {
     (error) => error.error === 'wamp.error.option_not_allowed');
   const news = await listen(client, 'news');
   assert.deepStrictEqual((await news.next()).args, ['welcome']);
-  const forbidden = await client.subscribe('forbidden', () => 1);
-  assert.strictEqual(await forbidden.on_unsubscribe, 'wamp.error.not_authorized');
-  assert.strictEqual(forbidden.active, false);
+  await assert.rejects(client.subscribe('forbidden', () => 1),
+    (error) => error.error === 'wamp.error.not_authorized');
+  const revoked = await client.subscribe('revoked', () => 1);
+  assert.strictEqual(await client.call('revoke', ['revoked']), 1);
+  assert.strictEqual(await revoked.on_unsubscribe, 'wamp.error.not_authorized');
+  assert.strictEqual(revoked.active, false);
   await assert.rejects(client.publish('read.only', [1], {}, ACK),
     (error) => error.error === 'wamp.error.not_authorized');
   await client.unsubscribe(news.subscription);
@@ -327,6 +335,7 @@ const python = [
   ]]],
   [BROKER, ['calls'], [3, 6, ['com.example.error', ['why'], { code: 7 }], 'done', [0, 1, 2],
     'wamp.error.no_such_procedure']],
+  [COMPONENT, ['forbidden'], ['wamp.error.not_authorized', 3]],
   [COMPONENT, ['component'], [3, 'wamp.error.runtime_error', 'welcome']],
   [GUARDED, ['details', 'ticket', 'ada', 'secret'], ['realm1', 'ada', 'admin', 'ticket']],
   [GUARDED, ['details', 'wampcra', 'ada', 'secret'], ['realm1', 'ada', 'author', 'wampcra']],

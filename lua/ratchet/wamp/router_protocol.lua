@@ -15,7 +15,7 @@ local RouterProtocol = class()
 
 local HELLO, WELCOME, ABORT, CHALLENGE, AUTHENTICATE, GOODBYE = 1, 2, 3, 4, 5, 6
 local ERROR, PUBLISH, PUBLISHED = 8, 16, 17
-local SUBSCRIBE, SUBSCRIBED, UNSUBSCRIBE, UNSUBSCRIBED = 32, 33, 34, 35
+local SUBSCRIBE, UNSUBSCRIBE, UNSUBSCRIBED = 32, 34, 35
 local CALL, REGISTER, REGISTERED, UNREGISTER, UNREGISTERED = 48, 64, 65, 66, 67
 local INVOCATION, YIELD = 68, 70
 
@@ -248,6 +248,13 @@ local function subscription_error(protocol, name, match)
   if match == "wildcard" and dots >= MOST_PARTS then return "wamp.error.invalid_uri" end
 end
 
+-- The client hears whether it is subscribed, unless an event has told it.
+local function settle(conn, topic, error_uri)
+  if topic:has(conn) then return topic:confirm(conn) end
+  local request = topic:release(conn)
+  if request then session.send_error(conn, SUBSCRIBE, request, error_uri) end
+end
+
 -- [32, request, options, topic]
 messages[SUBSCRIBE] = function(protocol, conn, message)
   local options, topic = object_of(message[3]), text_of(message[4])
@@ -263,8 +270,13 @@ messages[SUBSCRIBE] = function(protocol, conn, message)
     return session.send_error(conn, SUBSCRIBE, message[2], "wamp.error.not_authorized",
       '["too many subscriptions"]')
   end
-  send(conn, "%d,%.0f,%d", SUBSCRIBED, message[2], joined.subscription)
-  if is_new then protocol.broker:announce(conn, joined) end
+  joined:hold(conn, message[2])
+  if is_new then
+    conn.WAMP.subscribing = joined
+    protocol.broker:announce(conn, joined)
+    conn.WAMP.subscribing = nil
+  end
+  settle(conn, joined, "wamp.error.not_authorized")
 end
 
 -- [34, request, subscription]
@@ -412,10 +424,17 @@ function RouterProtocol:onClose(conn, code, reason)
   self.dealer:onClose(conn, code, reason)
 end
 
+---A subscription whose handler failed is refused: it may have been about to.
 ---@param conn ratchet.Connection
 ---@param err any
 function RouterProtocol:onError(conn, err)
-  if conn.WAMP.isOpen then return self.dealer:onError(conn, err) end
+  local wamp = conn.WAMP
+  if wamp.subscribing then
+    wamp.subscribing:leave(conn)
+    settle(conn, wamp.subscribing, "wamp.error.runtime_error")
+    wamp.subscribing = nil
+  end
+  if wamp.isOpen then return self.dealer:onError(conn, err) end
   abort(conn, "wamp.error.runtime_error", "internal error", 1011)
 end
 

@@ -70,6 +70,7 @@ function methods.event(conn, topic, event)
   local found = subscribed_topic(conn, topic)
   local text = json.encode(event)
   if not found then return conn end
+  found:confirm(conn)
   return conn:send(("[%d,%d,%.0f,{},[%s]]"):format(
     EVENT, found.subscription, sessions.number_id(), text))
 end

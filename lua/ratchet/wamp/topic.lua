@@ -17,7 +17,7 @@ local sessions = require "ratchet.wamp.sessions"
 ---@field subscription integer what v2 calls it in its messages
 local Topic = class()
 
-local EVENT_V1, EVENT_V2, UNSUBSCRIBED = 8, 36, 35
+local EVENT_V1, EVENT_V2, SUBSCRIBED, UNSUBSCRIBED = 8, 36, 33, 35
 
 local last_subscription = 0
 
@@ -33,6 +33,7 @@ function Topic.new(id, manager, match)
     subscription = last_subscription,
     manager = manager,
     -- [1], [2]: the audience of each version, while there is one
+    -- held: the v2 connections that have not been told yet that they are subscribed
   }, Topic)
 end
 
@@ -137,11 +138,48 @@ end
 ---@param conn ratchet.Connection
 ---@return ratchet.wamp.Topic self
 function Topic:remove(conn)
-  if self:leave(conn) and conn.WAMP.hearsRevocation then
+  local was_told = not (self.held and self.held[conn])
+  if self:leave(conn) and was_told and conn.WAMP.hearsRevocation then
     conn:send(('[%d,0,{"subscription":%d,"reason":"wamp.error.not_authorized"}]'):format(
       UNSUBSCRIBED, self.subscription))
   end
   return self
+end
+
+-- ---- what a v2 client is told of its subscription
+
+-- It takes an event before SUBSCRIBED for an error, and the component may still refuse: so
+-- SUBSCRIBED is held back while onSubscribe runs, or until there is an event.
+
+---For the library's own use, as the next two.
+---@param conn ratchet.Connection
+---@param request integer the number of its SUBSCRIBE
+function Topic:hold(conn, request)
+  self.held = self.held or {}
+  self.held[conn] = request
+end
+
+---@param conn ratchet.Connection
+---@return integer? request nil when it was told already
+function Topic:release(conn)
+  local request = self.held and self.held[conn]
+  if not request then return nil end
+  self.held[conn] = nil
+  if next(self.held) == nil then self.held = nil end
+  return request
+end
+
+---Tells it now, if it was not told yet.
+---@param conn ratchet.Connection
+function Topic:confirm(conn)
+  local request = self:release(conn)
+  if request then
+    conn:send(("[%d,%.0f,%d]"):format(SUBSCRIBED, request, self.subscription))
+  end
+end
+
+local function confirm_all(topic)
+  while topic.held do topic:confirm((next(topic.held))) end
 end
 
 -- ---- what it says
@@ -161,6 +199,7 @@ end
 ---@field content string JSON of the arguments and keyword arguments that v2 has
 
 local function send(topic, what, publication, recipients)
+  if topic.held then confirm_all(topic) end
   if topic[1] then topic[1]:send(v1_text(topic, what.event), recipients) end
   if topic[2] then topic[2]:send(v2_text(topic, publication, "{}", what.content), recipients) end
 end
@@ -170,6 +209,7 @@ local function send_to_patterns(topic, what, publication, recipients)
   if not patterns or patterns.count == 0 then return end
   local details = '{"topic":' .. json.encode(topic.id) .. "}"
   for _, pattern in ipairs(patterns:matching(topic.id)) do
+    if pattern.held then confirm_all(pattern) end
     local text = v2_text(pattern, publication, details, what.content)
     if pattern[2] then pattern[2]:send(text, recipients) end
   end

@@ -73,6 +73,13 @@ async def component(session):
     return results
 
 
+async def forbidden(session):
+    try:
+        await session.subscribe(print, "forbidden")
+    except ApplicationError as error:
+        return [error.error, await session.call("add", 1, 2)]
+
+
 async def details(session):
     found = session.session_details
     return [found.realm, found.authid, found.authrole, found.authmethod]
