@@ -133,6 +133,7 @@ static int read_option(struct program *program, int option, const char *value) {
 static int read_command_line(struct program *program, int argc, char **argv) {
   int option;
   program->options.port = -1;
+  program->options.is_watched = true;
   /* "+": what follows the app file is the app's. */
   while ((option = getopt_long(argc, argv, "+", long_options, NULL)) != -1) {
     int status = read_option(program, option, optarg);
@@ -243,6 +244,7 @@ static void close_everything(struct program *program) {
     script_end_waits(program->script);
     loop_turn(&program->loop);
   }
+  script_end_waits(program->script); /* tasks need no connection */
   program->loop.on_turn = NULL;
   finish_app(program);
   script_free(program->script);

@@ -280,6 +280,13 @@ describe("App:run", function()
     assert.has_error(function() App({ trustedProxies = "127.0.0.1" }) end)
   end)
 
+  it("tells the watchdog how long a handler may take", function()
+    App({ slowHandler = 0.05, handlerBudget = 0, maxBodySize = 10 }):run()
+    assert.are.same({ slowHandler = 0.05, handlerBudget = 0 }, core.watchdog_limits)
+    assert.has_error(function() App({ handlerBudget = -1 }) end,
+      'ratchet.App: option "handlerBudget" must be a number of seconds from 0 to 86400; it is -1')
+  end)
+
   it("tells clients why in development only", function()
     for development, expected in pairs({ [true] = "no route has this path\n",
       [false] = "Not Found\n" }) do

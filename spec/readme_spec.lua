@@ -11,6 +11,7 @@ local GIVEN = [[
 local ratchet = require "ratchet"
 local Chat = { onMessage = function() end }
 local conn, layer = {}, { handle = function() return 200 end }
+local redis = ratchet.redis.connect()
 ]]
 
 -- A block indented by four spaces, or one fenced as ```lua: a list of { text, line }.
@@ -116,6 +117,7 @@ describe("the Lua in the READMEs", function()
       function topic.broadcast() return 0 end
       return topic
     end
+    function core.redis() return {} end
     each_block(function(block, where)
       if is_whole_app(block) then return end
       local ok, message = without_luv(function()

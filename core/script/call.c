@@ -4,9 +4,18 @@
 #include "base/log.h"
 #include "internal.h"
 
+/* The prelude counts how deep calls through C are nested; what was stopped in
+ * the middle has not counted down. */
+static void forget_nesting(struct script *script) {
+  lua_rawgeti(script->L, LUA_REGISTRYINDEX, script->forget_nesting);
+  if (lua_pcall(script->L, 0, 0, 0) != 0) lua_pop(script->L, 1);
+}
+
 bool script_protect(struct script *script, lua_CFunction work, void *argument,
                     const char *what) {
+  bool is_run = watchdog_enter(&script->watchdog, what);
   int status = lua_cpcall(script->L, work, argument);
+  if (watchdog_leave(&script->watchdog, is_run)) forget_nesting(script);
   if (status == 0) return true;
   if (script->describe)
     script_log_error(script->L, what);
@@ -21,17 +30,38 @@ bool script_protect_prepared(struct script *script, int prepared,
   lua_State *L = script->L;
   lua_rawgeti(L, LUA_REGISTRYINDEX, prepared);
   lua_pushlightuserdata(L, argument);
-  if (lua_pcall(L, 1, results, 0) == 0) return true;
+  bool is_run = watchdog_enter(&script->watchdog, what);
+  int status = lua_pcall(L, 1, results, 0);
+  if (watchdog_leave(&script->watchdog, is_run)) forget_nesting(script);
+  if (status == 0) return true;
   script_log_error(L, what);
   lua_pop(L, 1);
   return false;
 }
 
+/* A run was stopped. It has left its coroutine in the middle of whatever it
+ * did, which may have been on the way into a wait. */
+static int fail_stopped(struct script *script, const struct run *run) {
+  struct waiter *waiter = NULL;
+  forget_nesting(script);
+  if (run->task)
+    waiter = task_waiter(run->task);
+  else if (run->conn && strand_is_waiting(run->conn))
+    waiter = strand_waiter(script, run->conn);
+  if (waiter) waiter_drop(waiter);
+  lua_rawgeti(run->co, LUA_REGISTRYINDEX, script->watchdog.message);
+  return LUA_ERRRUN;
+}
+
 int script_resume(struct script *script, const struct run *run, int arguments) {
   const struct run *before = script->run;
   script->run = run;
+  bool is_run = watchdog_enter(&script->watchdog, run->what);
   int status = lua_resume(run->co, arguments);
   script->run = before;
+  if (watchdog_leave(&script->watchdog, is_run)) {
+    return fail_stopped(script, run);
+  }
   return status;
 }
 
@@ -51,10 +81,13 @@ void script_prepare_calls(struct script *script, lua_State *L) {
 
 int script_call_luv(lua_State *L, int arguments, int results, int flags) {
   (void)flags;
+  struct script *script = script_of(L);
   int function = lua_gettop(L) - arguments;
-  lua_rawgeti(L, LUA_REGISTRYINDEX, script_of(L)->add_traceback);
+  lua_rawgeti(L, LUA_REGISTRYINDEX, script->add_traceback);
   lua_insert(L, function);
+  bool is_run = watchdog_enter(&script->watchdog, "luv callback");
   int status = lua_pcall(L, arguments, results, function);
+  if (watchdog_leave(&script->watchdog, is_run)) forget_nesting(script);
   if (status == 0) {
     lua_remove(L, function);
     return lua_gettop(L) - function + 1;

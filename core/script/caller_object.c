@@ -192,7 +192,10 @@ static struct caller_object *new_object(lua_State *L) {
   luaL_getmetatable(L, object_name);
   lua_setmetatable(L, -2);
   struct caller_object *object = mem_alloc_zeroed(1, sizeof *object);
-  if (!object) luaL_error(L, "out of memory");
+  if (!object) {
+    luaL_error(L, "out of memory");
+    return NULL;
+  }
   *handle = object;
   object->script = script_of(L);
   object->ticket = LUA_NOREF;

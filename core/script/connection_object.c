@@ -9,6 +9,7 @@
 #include "base/utf8.h"
 #include "internal.h"
 #include "proto/framed.h"
+#include "server/opening.h"
 
 /* Upvalue of the functions that find members: the table of them. */
 #define UP_MEMBERS lua_upvalueindex(1)
@@ -230,15 +231,28 @@ static int push_request(lua_State *L, struct connection_object *object) {
   return 1;
 }
 
+/* What the server answered; it then stays the same. */
+static int push_response(lua_State *L, struct connection_object *object) {
+  struct connection *conn = object->conn;
+  struct http_answer answer;
+  if (!conn || !connection_answer_head(conn, &answer)) return 0;
+  connect_push_answer(script_of(L), L, &answer, SLICE(""));
+  lua_pushliteral(L, "httpResponse");
+  lua_pushvalue(L, -2);
+  set_field(L, object);
+  return 1;
+}
+
 static const struct property {
   const char *name;
   int (*push)(lua_State *L, struct connection_object *object);
 } properties[] = {
     {"bufferedAmount", push_buffered}, {"extensions", push_extensions},
-    {"httpRequest", push_request},     {"peerAddress", push_peer},
-    {"protocol", push_protocol},       {"readyState", push_ready_state},
-    {"remoteAddress", push_address},   {"remotePort", push_port},
-    {"resourceId", push_id},           {"secure", push_secure},
+    {"httpRequest", push_request},     {"httpResponse", push_response},
+    {"peerAddress", push_peer},        {"protocol", push_protocol},
+    {"readyState", push_ready_state},  {"remoteAddress", push_address},
+    {"remotePort", push_port},         {"resourceId", push_id},
+    {"secure", push_secure},
 };
 
 enum { PROPERTIES = sizeof properties / sizeof *properties };
@@ -372,6 +386,46 @@ void connection_object_empty(struct script *script, struct connection *conn) {
   lua_pop(L, 1);
   script_release(script, conn->app_view);
   conn->app_view = 0;
+}
+
+/* Its address is the key, among the app's fields, of how it closed. */
+static const char close_key;
+
+static int work_keep_close(lua_State *L) {
+  const struct event *event = lua_touserdata(L, 1);
+  connection_object_push(script_of(L), L, event->conn);
+  lua_replace(L, 1);
+  lua_pushlightuserdata(L, (void *)(uintptr_t)&close_key);
+  lua_createtable(L, 2, 0);
+  lua_pushinteger(L, event->code);
+  lua_rawseti(L, -2, 1);
+  lua_pushlstring(L, event->data.at, event->data.length);
+  lua_rawseti(L, -2, 2);
+  set_field(L, lua_touserdata(L, 1));
+  return 0;
+}
+
+void connection_object_keep_close(struct script *script, struct event *event) {
+  if (event->conn->app_view == 0) return;
+  script_protect(script, work_keep_close, event, "close");
+}
+
+int connection_object_push_close(lua_State *L) {
+  struct connection_object *object = check_object(L);
+  lua_settop(L, 1);
+  lua_pushnil(L);
+  if (!object->has_fields) return 1;
+  lua_getfenv(L, 1);
+  lua_pushlightuserdata(L, (void *)(uintptr_t)&close_key);
+  lua_rawget(L, -2);
+  if (!lua_istable(L, 4)) {
+    lua_settop(L, 2);
+    return 1;
+  }
+  lua_pushnil(L);
+  lua_rawgeti(L, 4, 1);
+  lua_rawgeti(L, 4, 2);
+  return 3;
 }
 
 void connection_object_keep_request(struct script *script, lua_State *L,

@@ -3,6 +3,7 @@
  * described for their users in lua/ratchet/meta/core.lua.
  */
 #include "base/log.h"
+#include "base/random.h"
 #include "internal.h"
 
 static int core_log(lua_State *L) {
@@ -42,6 +43,39 @@ static int core_request_metatable(lua_State *L) {
   return 0;
 }
 
+/* 53 bits, as many as a number has. */
+static int core_random(lua_State *L) {
+  uint64_t bits;
+  if (!random_bytes(&bits, sizeof bits))
+    return luaL_error(L, "no random bytes");
+  lua_pushnumber(L, (lua_Number)(bits >> 11) / 9007199254740992.0);
+  return 1;
+}
+
+/* The field in milliseconds, or what holds already. */
+static uint32_t seconds_field(lua_State *L, const char *name,
+                              uint32_t otherwise) {
+  lua_getfield(L, 1, name);
+  double seconds = lua_tonumber(L, -1);
+  bool is_given = !lua_isnil(L, -1), is_number = lua_isnumber(L, -1);
+  lua_pop(L, 1);
+  if (!is_given) return otherwise;
+  if (!is_number || !(seconds >= 0 && seconds <= 86400)) {
+    luaL_error(L, "%s: a number from 0 to 86400 is expected", name);
+  }
+  return seconds > 0 && seconds < 0.001 ? 1 : (uint32_t)(seconds * 1000 + 0.5);
+}
+
+static int core_watchdog(lua_State *L) {
+  struct watchdog *watchdog = &script_of(L)->watchdog;
+  luaL_checktype(L, 1, LUA_TTABLE);
+  struct watchdog_limits limits = watchdog->wanted;
+  limits.slow = seconds_field(L, "slowHandler", limits.slow);
+  limits.budget = seconds_field(L, "handlerBudget", limits.budget);
+  watchdog_limit(watchdog, limits);
+  return 0;
+}
+
 /* Looked at anew: a handler may have run for long. */
 static int core_now(lua_State *L) {
   struct script *script = script_of(L);
@@ -52,13 +86,18 @@ static int core_now(lua_State *L) {
 
 static const luaL_Reg core_functions[] = {
     {"announce", core_announce},
+    {"answerMetatable", connect_answer_metatable},
     {"caller", caller_object_new},
+    {"connect", connect_start},
     {"endpoint", script_new_endpoint},
     {"hmacSha256", crypto_hmac_sha256},
     {"listen", script_listen},
     {"log", core_log},
     {"now", core_now},
     {"randomBytes", crypto_random_bytes},
+    {"random", core_random},
+    {"redis", redis_object_new},
+    {"redisCommand", redis_object_format},
     {"requestMetatable", core_request_metatable},
     {"checkWait", wait_check},
     {"line", receive_begin_line},
@@ -66,6 +105,7 @@ static const luaL_Reg core_functions[] = {
     {"ticket", ticket_new},
     {"topic", topic_object_get},
     {"wake", ticket_wake},
+    {"watchdog", core_watchdog},
     {NULL, NULL},
 };
 

@@ -115,24 +115,31 @@ static int next_message(lua_State *L) {
   struct slice message;
   bool is_binary;
   if (!conn || !connection_take_message(conn, &message, &is_binary)) return 0;
+  watchdog_next(&script_of_connection(conn)->watchdog);
   lua_pushlstring(L, message.at, message.length);
   if (!is_binary) message_note_received(script_of_connection(conn), L);
   lua_pushboolean(L, is_binary);
   return 2;
 }
 
-static int load_prelude(lua_State *L) {
+/* lend_profiler(is_lent) */
+static int lend_profiler(lua_State *L) {
+  watchdog_lend_profiler(&script_of(L)->watchdog, lua_toboolean(L, 1));
+  return 0;
+}
+
+static void load_prelude(lua_State *L) {
   static const unsigned char prelude[] = {
 #include "prelude.h"
   };
   if (luaL_loadbufferx(L, (const char *)prelude, sizeof prelude, "=prelude",
                        "t") != 0) {
-    return lua_error(L);
+    lua_error(L);
   }
   lua_pushcfunction(L, next_message);
   lua_pushcfunction(L, receive_begin_run);
-  lua_call(L, 2, 4);
-  return 4;
+  lua_pushcfunction(L, lend_profiler);
+  lua_call(L, 3, 5);
 }
 
 void coroutine_set_up(struct script *script, lua_State *L) {
@@ -145,6 +152,7 @@ void coroutine_set_up(struct script *script, lua_State *L) {
   lua_pushcfunction(L, push_data);
   script->push_data = luaL_ref(L, LUA_REGISTRYINDEX);
   load_prelude(L);
+  script->forget_nesting = luaL_ref(L, LUA_REGISTRYINDEX);
   script->of_handlers = luaL_ref(L, LUA_REGISTRYINDEX);
   script->guard_luv = luaL_ref(L, LUA_REGISTRYINDEX);
   script->index_of = luaL_ref(L, LUA_REGISTRYINDEX);

@@ -170,6 +170,7 @@ void event_run(struct script *script, struct event *event) {
     skip_event(script, event);
     return;
   }
-  struct run run = {.co = co.L, .conn = event->conn};
+  struct run run = {
+      .co = co.L, .what = event_name(event->kind), .conn = event->conn};
   event_finish(script, event, co, script_resume(script, &run, arguments));
 }

@@ -10,8 +10,10 @@
 
 #include "base/list.h"
 #include "net/listener.h"
+#include "proto/http_answer.h"
 #include "script.h"
 #include "server/connection.h"
+#include "watchdog.h"
 
 #include <lauxlib.h>
 #include <lua.h>
@@ -39,6 +41,7 @@ struct timer;
 /* Whose code is running. Lives on the C stack while it does. */
 struct run {
   lua_State *co;
+  const char *what;        /* as the watchdog names it: "onMessage" */
   struct connection *conn; /* whose event is handled, or NULL */
   struct task *task;       /* or NULL; with neither: the app file is loaded */
 };
@@ -58,7 +61,7 @@ struct script {
   int describe;      /* call.c: how errors are shown, in the registry */
   int held;          /* the table of what C keeps, in the registry */
   /* Of the prelude, in the registry. */
-  int runners, index_of, guard_luv, of_handlers;
+  int runners, index_of, guard_luv, of_handlers, forget_nesting;
   int close_luv;          /* held: closes the app's luv handles, or LUA_NOREF */
   int push_data;          /* strand.c, in the registry */
   int last_text;          /* in the registry: last_sent.text */
@@ -66,6 +69,7 @@ struct script {
   const char *known_utf8; /* a long text that came in, so needs no check */
   struct last_sent last_sent;
   struct list services;       /* script_service.link */
+  struct list attempts;       /* attempt.link, connect.c */
   struct list strands;        /* strand.in_script */
   struct list tasks;          /* task.in_script */
   struct list timers;         /* timer.in_owner, of those without connection */
@@ -74,9 +78,14 @@ struct script {
   const struct run *run;      /* NULL: no user code, or a callback of luv */
   int waiting, line_methods;  /* of waiting.lua, in the registry */
   int request_metatable;      /* held: of request tables, or LUA_NOREF */
+  int answer_metatable;       /* held: of answer tables, or LUA_NOREF */
   int opening_request;        /* held: the request that `open` is told with */
   struct connection *opening; /* whose it is */
+  struct list redis_links, redis_due; /* redis_object.c */
+  struct buffer redis_text;           /* a command being put together */
+  int tell_redis;                     /* redis_object.c, in the registry */
   struct buffer addresses;
+  struct watchdog watchdog;
   size_t idle_count;
   struct coroutine idle[COROUTINES_KEPT];
 };
@@ -91,7 +100,8 @@ bool script_protect(struct script *script, lua_CFunction work, void *argument,
  * results are left on the stack. */
 bool script_protect_prepared(struct script *script, int prepared,
                              void *argument, int results, const char *what);
-/* Runs or continues user code in run->co: a lua_resume status. */
+/* Runs or continues user code in run->co: a lua_resume status. One that the
+ * watchdog stopped has failed, whatever it yielded. */
 int script_resume(struct script *script, const struct run *run, int arguments);
 /* luv's way in: callbacks that were given to it. */
 int script_call_luv(lua_State *L, int arguments, int results, int flags);
@@ -364,6 +374,10 @@ void connection_object_push(struct script *script, lua_State *L,
 /* The connection is gone; scripts may keep the object for ever. */
 void connection_object_empty(struct script *script, struct connection *conn);
 struct connection_object *connection_object_to(lua_State *L, int index);
+/* How it closed, for a receive that comes later: nil, code and reason; only nil
+ * when that is not known. The object is at 1. */
+void connection_object_keep_close(struct script *script, struct event *event);
+int connection_object_push_close(lua_State *L);
 /* Keeps the request at the top as conn.httpRequest, if the app has written to
  * it or in any case. Pops it. May raise. */
 void connection_object_keep_request(struct script *script, lua_State *L,
@@ -397,6 +411,16 @@ int caller_object_new(lua_State *L);
 /* Ends them all, and nobody is told. */
 void caller_object_close_all(struct script *script);
 
+/* ---- redis_object.c: a connection to a Redis server as Lua sees it */
+
+void redis_object_open(lua_State *L);
+/* core.redis and core.redisCommand */
+int redis_object_new(lua_State *L);
+int redis_object_format(lua_State *L);
+/* Sends what handlers have written in this turn. */
+void redis_object_flush(struct script *script);
+void redis_object_close_all(struct script *script);
+
 /* ---- request.c: requests and what is decided on them */
 
 /* Pushes the table that Lua knows as a request. May raise. */
@@ -410,6 +434,17 @@ void request_failed(struct connection *conn);
 /* Pushes the list name, value, name, value, ... May raise. */
 void request_push_headers(lua_State *L, const struct http_header *headers,
                           size_t count);
+
+/* ---- connect.c */
+
+void connect_open(lua_State *L);
+int connect_start(lua_State *L);
+int connect_answer_metatable(lua_State *L);
+/* Ends every attempt; who waits for it is not told. */
+void connects_end(struct script *script);
+/* Pushes the table that Lua knows as an answer. May raise. */
+void connect_push_answer(struct script *script, lua_State *L,
+                         const struct http_answer *answer, struct slice body);
 
 /* ---- source.c: a body that comes piece by piece */
 

@@ -106,7 +106,9 @@ static int close_luv(lua_State *L) {
 }
 
 void script_close_handles(struct script *script) {
+  connects_end(script);
   caller_object_close_all(script);
+  redis_object_close_all(script);
   if (script->close_luv == LUA_NOREF) return;
   script_protect(script, close_luv, script, "luv");
 }

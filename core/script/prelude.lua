@@ -4,10 +4,11 @@
 -- Here because it is on the way of every message, and LuaJIT does in a few
 -- instructions what the C API needs a dozen calls for. Returns the function that
 -- each event runs, in the order of enum event_kind (strand.c), how a member of a
--- connection is found (connection_object.c), and what luv is wrapped in
--- (modules.c).
+-- connection is found (connection_object.c), what luv is wrapped in (modules.c),
+-- the table of the coroutines of handlers, and what follows a run that was stopped
+-- (call.c).
 
-local next_message, begin_run = ...
+local next_message, begin_run, lend_profiler = ...
 
 -- Handlers are looked up when they are called, so that new code takes effect
 -- with the next event.
@@ -165,4 +166,24 @@ local function guard_luv(uv)
   end
 end
 
-return runners, index_of, guard_luv, of_handlers
+-- LuaJIT has one profiler, and the watchdog lives by it: an app that profiles
+-- itself has it for that time, and nothing is watched.
+local profile = require "jit.profile"
+local start_profile, stop_profile = profile.start, profile.stop
+
+function profile.start(mode, callback)
+  lend_profiler(true)
+  local ok, err = pcall(start_profile, mode, callback)
+  if ok then return end
+  lend_profiler(false)
+  error(err, 2)
+end
+
+function profile.stop()
+  stop_profile()
+  lend_profiler(false)
+end
+
+local function forget_nesting() nested = 0 end
+
+return runners, index_of, guard_luv, of_handlers, forget_nesting

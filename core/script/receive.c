@@ -34,7 +34,7 @@ static int push_close(lua_State *L, const struct script *script,
 int receive_take(lua_State *L) {
   struct script *script = script_of(L);
   struct connection *conn = connection_object_to(L, 1)->conn;
-  if (!conn) return 0;
+  if (!conn) return connection_object_push_close(L);
   if (!is_own(script, conn) && strand_line(conn) == LINE_NONE) {
     if (!connection_is_open(conn)) return 0;
     return luaL_error(L, "the messages of this connection go to its "

@@ -71,6 +71,17 @@ static int set_up(lua_State *L) {
   caller_object_open(L);
   task_open(L);
   timer_open(L);
+  connect_open(L);
+  redis_object_open(L);
+  return 0;
+}
+
+enum { SLOW_HANDLER = 100, HANDLER_BUDGET = 5000 };
+
+static int watch(lua_State *L) {
+  struct script *script = lua_touserdata(L, 1);
+  struct watchdog_limits limits = {SLOW_HANDLER, HANDLER_BUDGET};
+  watchdog_start(&script->watchdog, script->L, limits);
   return 0;
 }
 
@@ -82,13 +93,17 @@ struct script *script_new(struct loop *loop, struct server *server,
   script->server = server;
   script->options = *options;
   script->request_metatable = script->opening_request = LUA_NOREF;
+  script->answer_metatable = LUA_NOREF;
   script->close_luv = LUA_NOREF;
   list_init(&script->services);
+  list_init(&script->attempts);
   list_init(&script->ready);
   list_init(&script->strands);
   list_init(&script->callers);
   list_init(&script->tasks);
   list_init(&script->timers);
+  list_init(&script->redis_links);
+  list_init(&script->redis_due);
   script->L = options->allocate ? lua_newstate(options->allocate, NULL)
                                 : luaL_newstate();
   if (!script->L) {
@@ -97,6 +112,9 @@ struct script *script_new(struct loop *loop, struct server *server,
   }
   bool is_up = script_protect(script, set_up, script, "set-up");
   luaJIT_setmode(script->L, 0, LUAJIT_MODE_ENGINE | LUAJIT_MODE_ON);
+  if (is_up && options->is_watched) {
+    is_up = script_protect(script, watch, script, "watchdog");
+  }
   if (is_up) return script;
   script_free(script);
   return NULL;
@@ -147,7 +165,7 @@ static int log_load_error(lua_State *L) {
 }
 
 static bool run_file(struct script *script, struct load *load) {
-  struct run run = {.co = load->co};
+  struct run run = {.co = load->co, .what = "the app file"};
   int status = script_resume(script, &run, load->count - 1);
   if (status == 0) return true;
   if (status == LUA_YIELD) {
@@ -169,6 +187,7 @@ bool script_load(struct script *script, int count, char **arguments) {
     return false;
   }
   bool is_loaded = run_file(script, &load);
+  watchdog_loaded(&script->watchdog);
   script_release(script, load.co_held);
   return is_loaded;
 }
@@ -189,11 +208,13 @@ void script_turn(struct script *script) {
 }
 
 void script_turn_done(struct script *script) {
+  redis_object_flush(script);
   loop_stay_awake(script->loop, !list_is_empty(&script->ready) ||
                                     server_has_more(script->server));
 }
 
 void script_end_waits(struct script *script) {
+  connects_end(script);
   timers_cancel(&script->timers);
   strands_drop(script);
   tasks_drop(script);
@@ -207,8 +228,10 @@ void script_free(struct script *script) {
   script_end_waits(script);
   message_forget(script);
   script_drop_services(script);
+  watchdog_end(&script->watchdog);
   lua_close(script->L);
   script_free_services(script);
   buffer_free(&script->addresses);
+  buffer_free(&script->redis_text);
   mem_free(script);
 }

@@ -15,6 +15,7 @@ struct script;
 struct script_options {
   const char *host; /* overrides the app's, or NULL */
   int port;         /* overrides the app's, or -1 */
+  bool is_watched;  /* by a watchdog; one script of a process can be */
   bool development; /* refusals explain themselves in their bodies */
   /* Makes the state's memory instead of LuaJIT's own allocator, for tests. */
   void *(*allocate)(void *owner, void *block, size_t old_size, size_t new_size);
@@ -47,7 +48,7 @@ void script_end_waits(struct script *script);
 /* "LuaJIT 2.1.0-beta3" */
 const char *script_library(void);
 /* Closes the handles that the app made by luv, whose callbacks are called in
- * the next turns, and what fetch has open. */
+ * the next turns, and its connections to HTTP and Redis servers. */
 void script_close_handles(struct script *script);
 /* Every connection must be gone, and nothing of luv's be left on the loop. */
 void script_free(struct script *script);

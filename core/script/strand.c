@@ -181,7 +181,8 @@ static void go_on(struct waiter *waiter) {
   struct event event = strand->current;
   struct coroutine co = waiter->co;
   strand->is_busy = true;
-  int status = waiter_resume(waiter, (struct run){.conn = event.conn});
+  int status = waiter_resume(
+      waiter, (struct run){.what = event_name(event.kind), .conn = event.conn});
   event_finish(waiter->script, &event, co, status);
   run_queue(strand);
 }
@@ -302,7 +303,7 @@ static void deliver_queued(struct strand *strand, struct event *event) {
     queue_event(strand, event);
 }
 
-/* Nobody receives from a line that has been read to its end. */
+/* Nobody receives, just now, from a line that has been read to its end. */
 static bool is_over(const struct strand *strand, const struct event *event) {
   return strand->line == LINE_FREE && event->kind == EVENT_CLOSE &&
          strand->count == 0 && !strand->receiver;
@@ -312,6 +313,7 @@ void strand_deliver(struct script *script, struct event *event) {
   struct connection *conn = event->conn;
   if (conn->app && is_over(conn->app, event)) {
     strand_of(conn)->line = LINE_NONE;
+    connection_object_keep_close(script, event);
   }
   if (conn->app && is_queued(conn->app, event)) {
     deliver_queued(conn->app, event);

@@ -31,6 +31,10 @@ bool task_is_cancelled(const struct task *task) {
   return task->is_cancelled;
 }
 
+static const char *task_kind(const struct task *task) {
+  return task->timer ? "timer" : "spawn";
+}
+
 static void free_task(struct task *task) {
   waiter_drop(&task->waiter);
   list_remove(&task->in_script);
@@ -74,8 +78,7 @@ static void finish(struct task *task, int status) {
   if (status == 0) {
     coroutine_give(script, co);
   } else {
-    struct failed_task failed = {co.L, task->timer ? "timer" : "spawn",
-                                 status == LUA_YIELD};
+    struct failed_task failed = {co.L, task_kind(task), status == LUA_YIELD};
     if (!was_cancelled(task, status)) {
       script_protect(script, log_failure, &failed, "error");
     }
@@ -87,7 +90,8 @@ static void finish(struct task *task, int status) {
 static void go_on(struct waiter *waiter) {
   struct task *task = task_of(waiter);
   task->has_started = true;
-  finish(task, waiter_resume(waiter, (struct run){.task = task}));
+  finish(task, waiter_resume(waiter, (struct run){.what = task_kind(task),
+                                                  .task = task}));
 }
 
 /* A task whose function and arguments are still to be pushed on its coroutine.

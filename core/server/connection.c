@@ -27,11 +27,11 @@ static bool is_read(const struct connection *conn) {
   case CONNECTION_PROXY:
   case CONNECTION_HTTP:
   case CONNECTION_BODY: return !conn->paused && !conn->peer_ended;
+  case CONNECTION_ASKING: return true;
   /* What is behind the request may come, and the peer's end is heard of. */
   case CONNECTION_ANSWERING:
     return !conn->paused && !conn->peer_ended &&
            conn->unread.length < conn->service->max_header_size;
-  case CONNECTION_ASKING: return true;
   case CONNECTION_CLOSING: return conn->unread.length == 0;
   case CONNECTION_ENDING: return !conn->peer_ended;
   case CONNECTION_RAW:

@@ -94,9 +94,9 @@ static void begin(struct connection *conn, struct slice protocol) {
   void *owner = asking->owner;
   struct endpoint *endpoint = endpoint_hold(asking->endpoint);
   opening_free(conn);
+  if (events) events->opened(owner);
   connection_begin(conn, endpoint, CONNECTION_OPEN);
   endpoint_drop(endpoint);
-  if (events) events->opened(owner, conn);
 }
 
 static void switch_over(struct connection *conn,

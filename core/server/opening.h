@@ -17,8 +17,8 @@ enum {
 /* Told once, unless connection_forget_opening comes first; user code is not to
  * be entered from here. */
 struct opening_events {
-  /* After the endpoint's `open`. */
-  void (*opened)(void *owner, struct connection *conn);
+  /* The endpoint's `open` is next. */
+  void (*opened)(void *owner);
   /* There will be no connection: `reason` is a constant. The answer, with the
    * first OPENING_MAX_BODY_SIZE bytes of its body, is NULL unless there was
    * one. Both are valid during the call. */

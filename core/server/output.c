@@ -28,10 +28,13 @@ static size_t total(const struct slice *pieces, size_t count) {
   return length;
 }
 
+/* A server that does not take our output may be one that waits for us to take
+ * its own, as ours does: one of the two has to read on, and that is the client.
+ */
 static void watch_level(struct connection *conn) {
   if (!conn->over_high && conn->queue.length > HIGH_WATER) {
     conn->over_high = true;
-    connection_pause(conn, PAUSE_OUTPUT);
+    if (!conn->is_outgoing) connection_pause(conn, PAUSE_OUTPUT);
   } else if (conn->over_high && conn->queue.length < LOW_WATER) {
     conn->over_high = false;
     conn->drain_due = true;

@@ -25,7 +25,8 @@ local pattern = require "ratchet.http.pattern"
 ---@field routes ratchet.http.Router
 local App = class()
 
-local app_options = options.join(options.limits, options.listener, { development = "boolean" })
+local app_options = options.join(options.limits, options.listener, options.watchdog,
+  { development = "boolean" })
 local table_options = options.join(app_options,
   { host = "string", port = "port_or_none", address = "string" })
 local route_options = options.join(options.limits, { allowMissingOrigin = "boolean" })
@@ -56,8 +57,9 @@ end
 ---@param address string? where to listen: "127.0.0.1" (this machine only) when not
 ---  given, "0.0.0.0" for everyone
 ---@param given table? limits for all routes (options.limits), what holds for the
----  listener (options.listener), and development = true: refusals explain themselves
----  in their bodies, as with --development
+---  listener (options.listener) and for all handlers (options.watchdog), and
+---  development = true: refusals explain themselves in their bodies, as with
+---  --development
 ---@return ratchet.App
 function App.new(http_host, port, address, given)
   if type(http_host) == "table" then http_host, port, address, given = from_table(http_host) end
@@ -299,6 +301,7 @@ function App:run()
   self.listeners = listen.open(self.wanted, serving)
   local bound = listen.first_port(self.listeners)
   if bound then self.address, self.port = bound.address, bound.port end
+  native.core().watchdog(options.select(self.options, options.watchdog))
   announce(self, self.listeners)
 end
 

@@ -39,8 +39,10 @@ end
 
 ---@class ratchet
 ---@field App ratchet.App
+---@field connect fun(address: string, options: ratchet.ConnectOptions?): any ...
 ---@field fetch fun(address: string, options: ratchet.FetchOptions?): ratchet.fetch.Answer?, string?
 ---@field topic fun(name: string): ratchet.Topic
+---@field redis { connect: fun(options: table?): ratchet.redis.Client?, string? }
 ---@field log fun(level: "debug"|"info"|"warn"|"error", message: string)
 ---@field sleep fun(seconds: number)
 ---@field await fun(start: fun(resume: fun(...: any): boolean)): any ...
@@ -49,11 +51,14 @@ end
 ---@field spawn fun(fn: function, ...: any): ratchet.Task
 ---@field all fun(...: function): any ...
 ---@field timeout fun(seconds: number, fn: function, ...: any): any ...
+---@field text table ratchet.text
 ---@field version string
 return namespace("ratchet", {
   App = "ratchet.app",
+  connect = "ratchet.connect",
   fetch = "ratchet.fetch",
   topic = "ratchet.topic",
+  redis = "ratchet.redis",
   log = "ratchet.log",
   sleep = "ratchet.wait:sleep",
   await = "ratchet.wait:await",
@@ -62,6 +67,7 @@ return namespace("ratchet", {
   spawn = "ratchet.task:spawn",
   all = "ratchet.task:all",
   timeout = "ratchet.task:timeout",
+  text = "ratchet.text",
   version = function() return native.core().version end,
   server = namespace("ratchet.server", {
     EchoServer = "ratchet.server.echo_server",

@@ -37,6 +37,13 @@ local kinds = {
   string = { "a string", function(v) return type(v) == "string" end },
   boolean = { "true or false", function(v) return type(v) == "boolean" end },
   table = { "a table", function(v) return type(v) == "table" end },
+  component = {
+    "a component", function(v) return type(v) == "table" or type(v) == "userdata" end,
+  },
+  switch_or_table = {
+    "true, false or a table",
+    function(v) return type(v) == "boolean" or type(v) == "table" end,
+  },
   bytes = { "a number of bytes from 1 to 1073741824", whole(1, MOST_BYTES) },
   head_bytes = { "a number of bytes from 256 to 1073741824", whole(256, MOST_BYTES) },
   seconds = { "a number of seconds from 0 to 86400", seconds },
@@ -115,7 +122,8 @@ end
 ---@param known table<string, string|string[]> option name to its kind ("string",
 ---  "boolean", "table", "strings", "bytes", "head_bytes", "seconds", "some_seconds",
 ---  "age", "life", "time", "count", "count_or_none", "port", "port_or_none", "path",
----  "mode", "descriptor", "body") or to a list of its values
+---  "mode", "descriptor", "body", "component", "switch_or_table") or to a list of its
+---  values
 ---@param where string what was called, for the message
 ---@return table options `given`, or an empty table
 function options.check(given, known, where)
@@ -163,6 +171,12 @@ options.listener = {
   proxyProtocol = "boolean",
   maxConnections = "count",
   maxConnectionsPerAddress = "count_or_none",
+}
+
+---What holds for all handlers of the program; the core knows the defaults.
+options.watchdog = {
+  slowHandler = "seconds",
+  handlerBudget = "seconds",
 }
 
 ---The part of `given` whose names are in `known`.

@@ -93,7 +93,8 @@ local function add_tasks(core)
       local entry = table.remove(ready, 1)
       if entry then
         if coroutine.status(entry.co) ~= "dead" then
-          assert(coroutine.resume(entry.co, unpack(entry, 1, entry.n)))
+          local ok, err = coroutine.resume(entry.co, unpack(entry, 1, entry.n))
+          if not ok and err ~= "cancelled" then error(err, 0) end
         end
       elseif not take_due() then
         now = sleeping[1] and math.min(sleeping[1].due, last) or last
@@ -105,12 +106,12 @@ end
 
 ---Puts a fake in the place of the core.
 ---@param options table? what the command line said
----@return table core with the lists logged, announced, listened, endpoints, and
----  handed, to be filled with sockets that were handed over
+---@return table core with the lists logged, announced, listened, endpoints, attempts
+---  (to connect), and handed, to be filled with sockets that were handed over
 function fake_core.install(options)
   local core = {
     version = "0.0.0-fake", options = options or {},
-    logged = {}, announced = {}, listened = {}, endpoints = {}, handed = {},
+    logged = {}, announced = {}, listened = {}, endpoints = {}, handed = {}, attempts = {},
   }
   core.log = record(core.logged)
   function core.announce(url) core.announced[#core.announced + 1] = url end
@@ -131,7 +132,18 @@ function fake_core.install(options)
     return { address = wanted.address, port = wanted.port == 0 and 49152 or wanted.port }
   end
   function core.requestMetatable(metatable) core.request_metatable = metatable end
+  function core.answerMetatable(metatable) core.answer_metatable = metatable end
+  function core.watchdog(limits) core.watchdog_limits = limits end
   function core.topic(name) return { name = name } end
+  function core.line(conn) conn.is_line = true end
+  function core.random() return 0.5 end
+  function core.connect(ticket, job)
+    if core.is_ending then return nil, "the server goes away" end
+    local attempt = { ticket = ticket, job = job }
+    function attempt:cancel() self.is_cancelled = true end
+    core.attempts[#core.attempts + 1] = attempt
+    return attempt
+  end
   add_tasks(core)
   package.loaded["ratchet.core"] = core
   return core

@@ -6,12 +6,16 @@ const assert = require('assert');
 const fs = require('fs');
 const path = require('path');
 const { test } = require('./support/runner');
+const WebSocket = require('ws');
 const { connect: connectAutobahn } = require('./support/autobahn');
 const { launch } = require('./support/browser');
 const { apps } = require('./support/paths');
+const frames = require('./support/frames');
 const { handshakeBytes } = require('./support/raw');
+const { freePort, redisServer } = require('./support/redis');
+const { rawUpstream, wsUpstream } = require('./support/upstream');
+const { poll, slow, sleep } = require('./support/wait');
 const { WampV1 } = require('./support/wamp_v1');
-const { slow } = require('./support/wait');
 
 const appOf = (name) => ({ file: path.join(apps, name, 'app.lua') });
 
@@ -108,6 +112,30 @@ test('rooms: who is there, who comes and goes, and nothing of other rooms', asyn
   await ada.expectSilence(50);
 });
 
+test('ticker: a timer for each room, as fast as it was told', async (t) => {
+  const server = await t.server(appOf('ticker'));
+  const open = (name) => t.open(server, `/ticker/${name}`,
+    [`Origin: http://localhost:${server.port}`]);
+  const news = async (client) => {
+    const frame = await client.nextFrame();
+    return JSON.parse(frame.payload.toString());
+  };
+  const tea = await open('tea');
+  const cocoa = await open('cocoa');
+  const first = await news(tea);
+  assert.deepStrictEqual([first.name, typeof first.price, first.watching], ['tea', 'number', 1]);
+  for (let i = 0; i < 5; i++) await tea.text('faster');
+  for (let i = 0; i < 4; i++) assert.strictEqual((await news(tea)).name, 'tea');
+  assert.strictEqual((await news(cocoa)).name, 'cocoa');
+  const second = await open('tea');
+  assert.strictEqual((await news(second)).watching, 2);
+  second.destroy();
+  while ((await news(tea)).watching !== 1);
+  const stranger = await t.raw(server);
+  await stranger.send(handshakeBytes('/ticker/NONE', [`Origin: http://localhost:${server.port}`]));
+  assert.strictEqual((await stranger.response()).status, 404);
+});
+
 test('rooms: who does not come in; the page', async (t) => {
   const server = await t.server(appOf('rooms'));
   const answered = async (bytes) => {
@@ -145,6 +173,23 @@ async function newTab(browser) {
   return tab;
 }
 
+test('ticker: a browser draws what it hears', { ms: 60000 }, async (t) => {
+  const server = await t.server(appOf('ticker'));
+  const browser = await launch();
+  try {
+    const tab = await newTab(browser);
+    await tab.goto(`http://localhost:${server.port}/`);
+    await tab.click('article:nth-child(2) button[value=faster]');
+    await tab.waitForFunction(() => [...document.querySelectorAll('article')].every((card) =>
+      card.querySelector('polyline').getAttribute('points').split(' ').length > 1));
+    assert.match(await tab.textContent('article:nth-child(1) .price'), /^\d+\.\d\d$/);
+    assert.match(await tab.textContent('article:nth-child(3) .watching'), /^1 watching$/);
+    assert.deepStrictEqual(tab.problems, []);
+  } finally {
+    await browser.close();
+  }
+});
+
 test('rooms: two tabs of a browser', { ms: 60000 }, async (t) => {
   const server = await t.server(appOf('rooms'));
   const browser = await launch();
@@ -172,6 +217,83 @@ test('rooms: two tabs of a browser', { ms: 60000 }, async (t) => {
   await ada.waitForSelector('#status[data-open]');
   assert.strictEqual(await ada.locator('#people li').count(), 1);
   assert.deepStrictEqual([...ada.problems, ...bob.problems], []);
+});
+
+// Readers of the news by `ws` of Node.js: next() is the next piece that a reader hears.
+function newsReader(t, server) {
+  const socket = new WebSocket(`${server.url('ws', 'localhost')}`, { origin: 'http://localhost' });
+  const heard = [];
+  const waiting = [];
+  t.atEnd(() => socket.terminate());
+  socket.on('message', (bytes) => {
+    const piece = JSON.parse(bytes);
+    if (waiting.length > 0) waiting.shift()(piece);
+    else heard.push(piece);
+  });
+  const next = () => (heard.length > 0 ? Promise.resolve(heard.shift())
+    : new Promise((resolve) => { waiting.push(resolve); }));
+  return new Promise((resolve, reject) => {
+    socket.on('open', () => resolve({ next }));
+    socket.on('error', reject);
+  });
+}
+
+function publisher(server) {
+  return async (body, type = 'application/json') => {
+    const answer = await fetch(`http://127.0.0.1:${server.port}/publish`,
+      { method: 'POST', body, headers: { 'Content-Type': type } });
+    return [answer.status, await answer.json()];
+  };
+}
+
+test('push: a POST and a channel of Redis reach every reader', async (t) => {
+  const redis = await redisServer(t);
+  const server = await t.server(appOf('push'), { after: [redis.socket], descriptors: false });
+  const readers = [];
+  for (let i = 0; i < 3; i++) readers.push(await newsReader(t, server));
+  const post = publisher(server);
+  const told = async (piece) => {
+    for (const reader of readers) assert.deepStrictEqual(await reader.next(), piece);
+  };
+  const piece = (text) => ({ title: 'T', text });
+  assert.deepStrictEqual(await post(JSON.stringify(piece('by POST'))), [202, { readers: 3 }]);
+  await told(piece('by POST'));
+  await redis.listened('news');
+  await redis.cli('publish', 'news', JSON.stringify(piece('by Redis')));
+  await told(piece('by Redis'));
+
+  for (const bad of ['', 'x', '7', '[]', '{"title":"T"}', '{"title":"T","text":7}', '['.repeat(2000),
+    JSON.stringify(piece('x'.repeat(2001))), Buffer.from('{"title":"T","text":"\xff"}', 'latin1')]) {
+    assert.strictEqual((await post(bad))[0], 400, String(bad));
+    if (typeof bad === 'string') await redis.cli('publish', 'news', bad);
+  }
+  assert.strictEqual((await post('{}', 'text/plain'))[0], 415);
+  await server.logged(/what Redis told is no news/);
+
+  await redis.stop();
+  assert.strictEqual((await post(JSON.stringify(piece('without Redis'))))[0], 202);
+  await told(piece('without Redis'));
+  await redis.start();
+  await redis.listened('news');
+  await redis.cli('publish', 'news', JSON.stringify(piece('again')));
+  await told(piece('again'));
+});
+
+test('push: Redis is not there; the page in a browser', { ms: 60000 }, async (t) => {
+  const server = await t.server(appOf('push'), { after: [`localhost:${await freePort()}`] });
+  await server.logged(/connection refused; trying again/);
+  const browser = await launch();
+  t.atEnd(() => browser.close());
+  const tab = await newTab(browser);
+  await tab.goto(server.url('http', 'localhost'));
+  await tab.waitForSelector('#status[data-open]');
+  await tab.fill('#title', '<img src=x onerror=fail()>');
+  await tab.fill('#text', 'first');
+  await tab.press('#text', 'Enter');
+  await tab.waitForSelector('#news h2:has-text("<img src=x onerror=fail()>")');
+  await publisher(server)('{"title":"second","text":"by POST"}');
+  await tab.waitForSelector('#news li:first-child h2:has-text("second")');
+  assert.deepStrictEqual(tab.problems, []);
 });
 
 test('http_beside: health, JSON, files, a cookie', async (t) => {
@@ -233,6 +355,109 @@ test('http_beside: in a browser', { ms: 60000 }, async (t) => {
   await tab.reload();
   await tab.waitForSelector('#visits:has-text("This is visit 2.")');
   assert.deepStrictEqual(tab.problems, []);
+});
+
+async function proxyTo(t, upstream) {
+  return t.server(appOf('proxy'), { after: [`ws://127.0.0.1:${upstream.port}/feed`] });
+}
+
+test('proxy: both directions, text and binary, 1 MiB, in order', async (t) => {
+  const upstream = await t.server(appOf('echo'));
+  const proxy = await t.server(appOf('proxy'), { after: [`ws://127.0.0.1:${upstream.port}/`] });
+  const client = await t.raw(proxy);
+  await client.handshake('/', [], frames.text('early'), frames.text('and early'));
+  await client.expectText('early');
+  await client.expectText('and early');
+  await client.frame('binary', Buffer.from([0, 255]));
+  await client.expectFrame('binary', Buffer.from([0, 255]));
+  const large = Buffer.alloc(1024 * 1024, 'x');
+  await client.send(frames.text(large));
+  await client.expectFrame('text', large, 15000 * slow);
+  for (let i = 0; i < 500; i++) await client.text(String(i));
+  for (let i = 0; i < 500; i++) await client.expectText(String(i));
+  await client.close(4000, 'bye');
+  await client.expectClose(4000);
+});
+
+test('proxy: closes are passed on, lost ones as 1014 and 1001', async (t) => {
+  const upstream = await wsUpstream(t);
+  const proxy = await proxyTo(t, upstream);
+  const ends = [];
+  upstream.on('connection', (socket) => socket.on('close', (code, reason) => {
+    ends.push([code, String(reason)]);
+  }));
+  const join = async () => {
+    const before = upstream.sockets.length;
+    const client = await t.open(proxy);
+    await poll(() => upstream.sockets.length > before, 'a connection to the upstream');
+    return [client, upstream.sockets[before]];
+  };
+  let [client, socket] = await join();
+  assert.strictEqual(socket.request.url, '/feed');
+  assert.strictEqual(socket.request.headers['x-forwarded-for'], '127.0.0.1');
+  socket.close(4001, 'from behind');
+  assert.deepStrictEqual(await client.closeFrame(), { code: 4001, reason: 'from behind' });
+  await client.close(4001);
+  await client.expectEnd();
+  [client, socket] = await join();
+  socket.terminate();
+  assert.strictEqual((await client.closeFrame()).code, 1014);
+  await client.close(1014);
+  await client.expectEnd();
+  [client] = await join();
+  await client.close(4002, 'from the front');
+  await client.expectClose(4002);
+  [client] = await join();
+  client.reset();
+  await poll(() => ends.length === 4, () => JSON.stringify(ends));
+  assert.deepStrictEqual(ends,
+    [[4001, 'from behind'], [1006, ''], [4002, 'from the front'], [1001, '']]);
+});
+
+test('proxy: nobody behind it is 1014; one who goes early leaves nothing', async (t) => {
+  const upstream = await rawUpstream(t);
+  const proxy = await proxyTo(t, upstream);
+  const client = await t.open(proxy);
+  const peer = await upstream.next();
+  await peer.head();
+  client.destroy();
+  peer.write('HTTP/1.1 503 Busy\r\n\r\n');
+  peer.socket.end();
+  await peer.ended();
+  const next = await t.open(proxy);
+  const other = await upstream.next();
+  next.destroy();
+  await other.accept();
+  assert.strictEqual((await other.frame()).payload.readUInt16BE(0), 1001);
+  upstream.close();
+  assert.strictEqual((await (await t.open(proxy)).closeFrame()).code, 1014);
+  await proxy.logged(/cannot connect to ws:\/\/127.0.0.1:\d+\/feed: .*connection refused/);
+});
+
+test('proxy: a side that does not read holds the other one up', async (t) => {
+  const upstream = await rawUpstream(t);
+  const proxy = await proxyTo(t, upstream);
+  const client = await t.open(proxy);
+  const peer = await upstream.next();
+  await peer.accept();
+  peer.socket.pause();
+  const chunk = frames.frame('binary', Buffer.alloc(60000, 1));
+  const { isStuck } = await client.stuff(chunk, 2000);
+  assert.ok(isStuck, 'the client is held up');
+  peer.socket.resume();
+  await peer.frame();
+
+  const slowly = await t.open(proxy);
+  const source = await upstream.next();
+  await source.accept();
+  slowly.socket.pause();
+  const plain = frames.frame('binary', Buffer.alloc(60000, 1), { isMasked: false });
+  let sent = 0;
+  while (source.socket.write(plain) || source.socket.writableLength < 40e6) sent++;
+  await sleep(500 * slow);
+  assert.ok(source.socket.writableLength > 1e6, `the upstream is held up after ${sent}`);
+  slowly.socket.resume();
+  for (let i = 0; i < sent; i++) await slowly.nextFrame(15000 * slow);
 });
 
 test('telnet_chat: lines, names, /quit', async (t) => {

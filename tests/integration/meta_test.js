@@ -60,6 +60,9 @@ note("core", names(core))
 note("options", names(core.options))
 note("topic", members(core.topic("x")))
 note("caller", members(core.caller({ path = "/" }, core.ticket(), 1)))
+local function nothing() end
+local link = core.redis{ path = "/nowhere", ready = nothing, reply = nothing, lost = nothing }
+note("redis", members(link))
 local C = {}
 function C:onOpen(conn) note("connection", members(conn)) end
 local request_names = {}
@@ -89,6 +92,7 @@ const cases = [
   ['options', 'ratchet.core.Options', null],
   ['caller', 'ratchet.Caller', 'Caller'],
   ['connection', 'ratchet.Connection', 'Connection'],
+  ['redis', 'ratchet.RedisLink', 'RedisLink'],
   ['request', 'ratchet.core.Request', null],
 ];
 

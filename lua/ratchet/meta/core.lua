@@ -111,6 +111,46 @@ function core.endpoint(component, options) end
 ---@return string? code such as "EADDRINUSE"
 function core.listen(listener) end
 
+---@class ratchet.core.Connect
+---@field host string a name, or an IP address without brackets
+---@field port integer
+---@field path string? in place of both: a unix socket
+---@field secure boolean? over TLS
+---@field target string path and query, as they go into the request line
+---@field authority string the Host header
+---@field protocols string? the sub-protocols that are offered, with commas
+---@field headers string[]? name, value, name, value, ...: more lines of the request.
+---  Those that make the handshake are the core's own
+---@field endpoint ratchet.Endpoint whose the connection will be
+---@field connectTimeout number? seconds for name and TCP, 10 when not given
+---@field handshakeTimeout number? seconds for the answer, 10 when not given
+
+---An attempt to connect. When it is collected it is cancelled.
+---@class ratchet.Attempt: userdata
+local Attempt = {}
+
+---Ends it, when it is not over; nobody is woken.
+function Attempt:cancel() end
+
+---Begins to connect, as a WebSocket client (RFC 6455 4.1). When it is open its component
+---gets onOpen(conn), without a request. When there will be no connection the ticket is
+---woken with nil, the reason, and, when the server answered something else than 101,
+---that answer. Raises when the table makes no sense.
+---@param ticket ratchet.Ticket
+---@param options ratchet.core.Connect
+---@return ratchet.Attempt? attempt nil when the server is about to end
+---@return string? reason
+function core.connect(ticket, options) end
+
+---Sets the metatable of the tables of answers that are made from now on. Raises when
+---it is no table.
+---@param metatable table
+function core.answerMetatable(metatable) end
+
+---A number that nobody can foresee.
+---@return number number 0 or more, less than 1
+function core.random() end
+
 ---Sets the metatable of the request tables that are made from now on. Raises when
 ---it is no table.
 ---@param metatable table
@@ -219,6 +259,52 @@ function core.line(conn) end
 ---@return boolean woken false when no handler waits for it, or no longer
 function core.wake(ticket, ...) end
 
+---@class ratchet.core.Redis
+---@field host string? a name or an address, "127.0.0.1" when not given
+---@field port integer? 6379 when not given
+---@field path string? in place of both: the path of a unix socket
+---@field maxReplySize number? bytes of one reply, 64 MiB when not given, 1 GiB at most
+---@field ready fun() it is connected: commands are taken from now on
+---@field reply fun(value: any, err: string?) the next reply: a string, a number, nil, or a
+---  list, in which what is missing is false and an error { err = ... }; or an error
+---@field lost fun(reason: string) it could not be connected, or is no more: nothing is told
+---  after it
+
+---One connection to a Redis server; it does not come back by itself. lua/ratchet/redis/line.lua
+---makes more of it. Raises when the table makes no sense.
+---@param link ratchet.core.Redis
+---@return ratchet.RedisLink
+function core.redis(link) end
+
+---The bytes of a command (RESP2), for append.
+---@param ... string|number whole numbers are written without a fraction
+---@return string?
+---@return string|integer? problem which argument is neither; or "out of memory"
+function core.redisCommand(...) end
+
+---@class ratchet.RedisLink: userdata
+local RedisLink = {}
+
+---Queues a command; what is queued in a turn of the loop goes out at its end.
+---@param ... string|number
+---@return true? queued
+---@return string|integer? problem which argument is neither a string nor a number; or why not
+function RedisLink:write(...) end
+
+---Queues the bytes of commands.
+---@param bytes string of redisCommand
+---@return true? queued
+---@return string? problem
+function RedisLink:append(bytes) end
+
+---Stops reading: neither replies nor the loss are told until resume.
+function RedisLink:pause() end
+
+---Goes on reading.
+function RedisLink:resume() end
+
+---Ends it; nothing is told any more.
+function RedisLink:close() end
 ---Something that ratchet.spawn started.
 ---@class ratchet.Task: userdata
 local Task = {}
@@ -236,6 +322,16 @@ local Timer = {}
 ---It is not called any more. One that runs, or waits, is not ended.
 ---@return boolean cancelled false when it had ended already
 function Timer:cancel() end
+---@class ratchet.core.Watchdog
+---@field slowHandler number? seconds for which a handler may hold the loop before it is
+---  named in the log, 0.1 at first; 0: none is
+---@field handlerBudget number? seconds after which it is stopped with an error, 5 at
+---  first; 0: none is
+
+---Sets what holds for all handlers, once the app file has been loaded; what is not
+---given stays as it is. Raises when a number is negative or over a day.
+---@param limits ratchet.core.Watchdog
+function core.watchdog(limits) end
 
 ---A connection. The same connection is always the same value. One that is gone can
 ---be kept and used without harm: its methods do nothing. Any field that is not here
@@ -249,7 +345,9 @@ function Timer:cancel() end
 ---@field peerAddress string? the socket's address, which may be a proxy's; "" on a unix
 ---  socket; nil once the connection is gone
 ---@field httpRequest ratchet.http.Request? what it began with, always the same value;
----  nil on a listener of raw TCP
+---  nil on a listener of raw TCP, and where we are the client
+---@field httpResponse ratchet.fetch.Answer? what the server answered to the handshake of
+---  ratchet.connect, always the same value; nil where we are the server
 ---@field protocol string the sub-protocol that was agreed on (RFC 6455 1.9), "" for none
 ---@field extensions string the extensions that were agreed on (RFC 6455 9), "" for none
 ---@field readyState integer 1 open, 2 closing, 3 closed
@@ -302,7 +400,8 @@ function Connection:terminate() end
 ---@param seconds number? how long to wait at most
 ---@return string? message nil when there is none
 ---@return boolean|"timeout"|"closed" isBinary or why there is no message
----@return integer? code with "closed": as onClose gets it; nil when it was long ago
+---@return integer? code with "closed": as onClose gets it; nil when onClose or an
+---  earlier receive was told of it
 ---@return string? reason
 function Connection:receive(seconds) end
 

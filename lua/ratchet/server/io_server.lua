@@ -15,11 +15,13 @@ local raise = require "ratchet.raise"
 ---@field listeners table[] where run() listens: { address=, port= } or { path= }
 local IoServer = class()
 
+local io_options = options.join(options.listener, options.watchdog)
+
 ---@param app table a component, or a layer with `handle`
 ---@param port integer|false? 80 when not given; 0 for any free one; false for none: only
 ---  what server:listen says
 ---@param address string? "0.0.0.0" when not given
----@param given table? options.listener
+---@param given table? options.listener, options.watchdog
 ---@return ratchet.server.IoServer
 function IoServer.new(app, port, address, given)
   address = address or "0.0.0.0"
@@ -31,7 +33,7 @@ function IoServer.new(app, port, address, given)
     app = app,
     port = port,
     address = address,
-    options = options.check(given, options.listener, "IoServer"),
+    options = options.check(given, io_options, "IoServer"),
     wanted = port and { { address = address, port = port } } or {}, -- for listen.open
   }, IoServer)
 end
@@ -82,6 +84,7 @@ function IoServer:run()
   self.listeners = listen.open(self.wanted, serving(self))
   local bound = listen.first_port(self.listeners)
   if bound then self.address, self.port = bound.address, bound.port end
+  native.core().watchdog(options.select(self.options, options.watchdog))
   for _, one in ipairs(self.listeners) do announce(self.app, one) end
 end
 
