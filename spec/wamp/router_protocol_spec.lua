@@ -267,6 +267,25 @@ describe("wamp.RouterProtocol", function()
       .. id_c .. "]}"))
   end)
 
+  it("acknowledges by the id that subscribers get", function()
+    local a, b = welcomed(), welcomed()
+    say(b, '[32,1,{},"news"]')
+    assert.are.equal(say(a, '[16,2,{"acknowledge":true},"news"]')[3], last(b)[3])
+  end)
+
+  it("says that a publication has failed", function()
+    with({ "onPublish" })
+    function app.onPublish() error("oh dear") end
+    function app.onError() end
+    local conn = welcomed()
+    pcall(say, conn, '[16,3,{"acknowledge":true},"news"]')
+    protocol:onError(conn, "oh dear")
+    assert.are.same({ 8, 16, 3, {}, "wamp.error.runtime_error" }, last(conn))
+    pcall(say, conn, '[16,4,{},"news"]')
+    protocol:onError(conn, "oh dear")
+    assert.are.equal(2, #conn.sent)
+  end)
+
   it("has the component decide what is published", function()
     with({ "onPublish" })
     local conn = welcomed()

@@ -229,12 +229,15 @@ messages[PUBLISH] = function(protocol, conn, message)
   end
   local name = uri.of(topic)
   if not name then return refuse_publish(conn, message, "wamp.error.invalid_uri") end
-  local is_taken, error_uri = publish(protocol, conn, name, options, args or json.array(), kwargs)
+  conn.WAMP.publishing = message
+  local is_taken, error_uri, publication =
+    publish(protocol, conn, name, options, args or json.array(), kwargs)
+  conn.WAMP.publishing = nil
   if is_taken == false then
     return refuse_publish(conn, message, error_uri or "wamp.error.not_authorized")
   end
   if options.acknowledge == true then
-    send(conn, "%d,%.0f,%.0f", PUBLISHED, message[2], sessions.number_id())
+    send(conn, "%d,%.0f,%.0f", PUBLISHED, message[2], publication or sessions.number_id())
   end
 end
 
@@ -424,7 +427,8 @@ function RouterProtocol:onClose(conn, code, reason)
   self.dealer:onClose(conn, code, reason)
 end
 
----A subscription whose handler failed is refused: it may have been about to.
+---The client hears that its subscription or publication has failed. A subscription is
+---refused then: the handler may have been about to do so.
 ---@param conn ratchet.Connection
 ---@param err any
 function RouterProtocol:onError(conn, err)
@@ -433,6 +437,10 @@ function RouterProtocol:onError(conn, err)
     wamp.subscribing:leave(conn)
     settle(conn, wamp.subscribing, "wamp.error.runtime_error")
     wamp.subscribing = nil
+  end
+  if wamp.publishing then
+    refuse_publish(conn, wamp.publishing, "wamp.error.runtime_error")
+    wamp.publishing = nil
   end
   if wamp.isOpen then return self.dealer:onError(conn, err) end
   abort(conn, "wamp.error.runtime_error", "internal error", 1011)

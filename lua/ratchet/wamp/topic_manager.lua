@@ -144,15 +144,15 @@ end
 ---@param kwargs table? of v2
 ---@return false|nil refused when the component does not want it
 ---@return string? uri of the error, for v2
+---@return integer? publication the id of what v2 subscribers got without the component
 function TopicManager:onPublish(conn, id, event, exclude, eligible, args, kwargs)
   local topic = self:getTopic(id)
   if self.app.onPublish then
     return self.app:onPublish(conn, topic, event, exclude, eligible, args, kwargs)
   elseif args or kwargs then
-    topic:publish(args, kwargs, exclude, eligible)
-  else
-    topic:broadcast(event, exclude, eligible)
+    return nil, nil, topic:publish(args, kwargs, exclude, eligible)
   end
+  topic:broadcast(event, exclude, eligible)
 end
 
 ---Takes it out of its topics, then tells the component, which still finds them in
