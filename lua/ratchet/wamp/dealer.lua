@@ -2,8 +2,8 @@
 -- calls are with whom. A call of anything else goes on to the next layer, the
 -- component's onCall. A caller may speak v1 or v2; it need not know who answers.
 
+local arguments = require "ratchet.wamp.arguments"
 local class = require "ratchet.class"
-local json = require "ratchet.wamp.json"
 local session = require "ratchet.wamp.session"
 
 ---@class ratchet.wamp.Dealer
@@ -91,10 +91,6 @@ end
 
 -- ---- calls
 
-local function content_of(args, kwargs)
-  return json.encode_list(args or {}) .. (kwargs and "," .. json.encode(kwargs) or "")
-end
-
 local function forget(invocation)
   invocation.callee.WAMP.dealings.invocations[invocation.id] = nil
   local caller = invocation.caller.WAMP.dealings
@@ -128,19 +124,12 @@ function Dealer:onCall(conn, id, name, params, args, kwargs)
   if dealings_of(conn).callCount == self.mostCalls then
     return conn:callError(id, "wamp.error.not_authorized", "too many calls wait for an answer")
   end
-  invoke(registration, conn, id, content_of(args, kwargs))
+  invoke(registration, conn, id, arguments.text(args, kwargs))
 end
 
 local function waiting(conn, id)
   local dealings = conn.WAMP.dealings
   return dealings and dealings.invocations[id]
-end
-
--- v1 has one value where v2 has arguments.
-local function first_or_all(args, kwargs)
-  if args and args[2] == nil and args[1] ~= nil then return args[1] end
-  if not args or args[1] == nil then return kwargs end
-  return args
 end
 
 ---A callee has a result. One that nobody waits for any more is passed over.
@@ -154,24 +143,28 @@ function Dealer:onYield(conn, id, args, kwargs, is_progress)
   if not invocation or is_progress and not invocation.wantsProgress then return end
   local caller = invocation.caller
   if caller.WAMP.version == 2 then
-    session.send_result(caller, invocation.request, content_of(args, kwargs), is_progress)
+    session.send_result(caller, invocation.request, arguments.text(args, kwargs), is_progress)
   elseif not is_progress then
-    caller:callResult(invocation.request, first_or_all(args, kwargs))
+    caller:callResult(invocation.request, arguments.single(args, kwargs))
   end
   if not is_progress then forget(invocation) end
+end
+
+-- A v1 error has a description, which is text, and details.
+local function v1_error(args, kwargs)
+  local first = args and args[1]
+  local details = first ~= nil and args or kwargs
+  if type(first) ~= "string" then return "", details end
+  return first, (args[2] ~= nil or kwargs) and details or nil
 end
 
 local function fail(invocation, error_uri, args, kwargs)
   local caller = invocation.caller
   if caller.WAMP.version == 2 then
-    session.send_error(caller, CALL, invocation.request, error_uri, content_of(args, kwargs))
-    return
+    session.send_error(caller, CALL, invocation.request, error_uri, arguments.text(args, kwargs))
+  else
+    caller:callError(invocation.request, error_uri, v1_error(args, kwargs))
   end
-  local description = args and args[1]
-  if type(description) ~= "string" then description = "" end
-  local has_more = args and (args[2] ~= nil or description ~= args[1]) or kwargs
-  caller:callError(invocation.request, error_uri, description,
-    has_more and (args and args[1] ~= nil and args or kwargs) or nil)
 end
 
 ---A callee has failed.

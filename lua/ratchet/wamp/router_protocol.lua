@@ -3,11 +3,11 @@
 -- none, or comes when it must not, ends the session: ABORT, and a close with 1007.
 
 local Authentication = require "ratchet.wamp.authentication"
+local arguments = require "ratchet.wamp.arguments"
 local class = require "ratchet.class"
 local json = require "ratchet.wamp.json"
 local session = require "ratchet.wamp.session"
 local sessions = require "ratchet.wamp.sessions"
-local Topic = require "ratchet.wamp.topic"
 local uri = require "ratchet.wamp.uri"
 
 ---@class ratchet.wamp.RouterProtocol
@@ -215,7 +215,7 @@ end
 local function publish(protocol, conn, name, options, args, kwargs)
   local excluded, eligible = audience_of(conn, options)
   if eligible and #eligible == 0 then return end
-  return protocol.broker:onPublish(conn, name, Topic.single(args, kwargs), excluded,
+  return protocol.broker:onPublish(conn, name, arguments.single(args, kwargs), excluded,
     eligible or {}, args, kwargs)
 end
 
@@ -299,13 +299,6 @@ end
 
 -- ---- dealer
 
--- One list or object alone is the parameters itself, as in v1.
-local function params_of(args, kwargs)
-  if args[1] == nil then return kwargs or args end
-  if args[2] == nil and type(args[1]) == "table" then return args[1] end
-  return args
-end
-
 -- [48, request, options, procedure, args, kwargs]
 messages[CALL] = function(protocol, conn, message)
   local options, procedure = object_of(message[3]), text_of(message[4])
@@ -319,7 +312,7 @@ messages[CALL] = function(protocol, conn, message)
   end
   args = args or json.array()
   conn.WAMP.wantsProgress = options.receive_progress == true
-  protocol.dealer:onCall(conn, message[2], name, params_of(args, kwargs), args, kwargs)
+  protocol.dealer:onCall(conn, message[2], name, arguments.params(args, kwargs), args, kwargs)
 end
 
 -- [64, request, options, procedure]

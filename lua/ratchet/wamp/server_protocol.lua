@@ -5,6 +5,7 @@
 -- Topics of them.
 
 local WampConnection = require "ratchet.wamp.wamp_connection"
+local arguments = require "ratchet.wamp.arguments"
 local class = require "ratchet.class"
 local component = require "ratchet.component"
 local json = require "ratchet.wamp.json"
@@ -82,19 +83,13 @@ local function args_of(message)
   return args
 end
 
--- One list or object alone is the parameters itself.
-local function params_of(args)
-  if #args == 1 and type(args[1]) == "table" then return args[1] end
-  return args
-end
-
 -- [2, id, uri, ...]
 messages[2] = function(protocol, conn, message)
   local name = topic_name(conn, message[3])
   if not is_id(message[2]) then return "Invalid call id" end
   if not name then return "Invalid procedure, must be a string" end
   local args = args_of(message)
-  tell(protocol, "onCall", conn, message[2], name, params_of(args), args)
+  tell(protocol, "onCall", conn, message[2], name, arguments.params(args), args)
 end
 
 -- [5, topic]

@@ -5,6 +5,7 @@
 -- by whoever holds it, and the same name is the same topic all the while.
 
 local Audience = require "ratchet.wamp.audience"
+local arguments = require "ratchet.wamp.arguments"
 local class = require "ratchet.class"
 local json = require "ratchet.wamp.json"
 local raise = require "ratchet.raise"
@@ -240,9 +241,8 @@ function Topic:broadcast(event, exclude, eligible)
   return self
 end
 
----Sends an event as v2 has it: a list of arguments, and named ones. What a v1
----subscriber gets of it is the argument, if it is one; else the list of them; else what
----is named.
+---Sends an event as v2 has it: a list of arguments, and named ones. Of them a v1
+---subscriber gets what arguments.single says.
 ---@param args table? a list
 ---@param kwargs table?
 ---@param exclude (string|integer)[]?
@@ -250,22 +250,10 @@ end
 ---@return integer publication its id
 function Topic:publish(args, kwargs, exclude, eligible)
   if not has_listeners(self) then return sessions.number_id() end
-  local content = json.encode_list(args or {})
-  if kwargs then content = content .. "," .. json.encode(kwargs) end
-  local event = json.encode(Topic.single(args, kwargs))
-  return send_everywhere(self, { event = event, content = content }, exclude, eligible)
-end
-
----The one value that stands for v2's arguments where v1 has a place for one only.
----@param args table?
----@param kwargs table?
----@return any
-function Topic.single(args, kwargs)
-  local has_args = args ~= nil and next(args) ~= nil
-  if not has_args then return kwargs end
-  if args[2] ~= nil or args[1] == nil then return args end
-  if args[1] == json.null then return nil end
-  return args[1]
+  return send_everywhere(self, {
+    event = json.encode(arguments.single(args, kwargs)),
+    content = arguments.text(args, kwargs),
+  }, exclude, eligible)
 end
 
 return Topic
