@@ -9,11 +9,11 @@ static void on_signal(uv_signal_t *handle, int number) {
 
 int signals_watch(struct signals *signals, struct loop *loop,
                   void (*asked)(void *owner, int number), void *owner) {
-  static const int numbers[] = {SIGTERM, SIGINT};
+  static const int numbers[] = {SIGTERM, SIGINT, SIGHUP};
   signals->asked = asked;
   signals->owner = owner;
   signal(SIGPIPE, SIG_IGN);
-  for (int i = 0; i < 2; i++) {
+  for (int i = 0; i < SIGNALS; i++) {
     uv_signal_t *handle = &signals->handles[i];
     int error = uv_signal_init(&loop->uv, handle);
     if (error) return error;
