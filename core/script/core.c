@@ -141,10 +141,19 @@ static void push_options(lua_State *L, const struct script_options *options) {
   lua_setfield(L, -2, "development");
 }
 
+/* Sets a field of the table at the top. */
+static void set_registered(lua_State *L, const char *name, int registered) {
+  lua_rawgeti(L, LUA_REGISTRYINDEX, registered);
+  lua_setfield(L, -2, name);
+}
+
 int script_open_core(lua_State *L) {
   lua_newtable(L);
   script_register(L, core_functions);
   script_add_fields(L, script_of(L)->waiting);
+  set_registered(L, "users", script_of(L)->users);
+  set_registered(L, "connectionMethods", script_of(L)->connection_methods);
+  set_registered(L, "topicMethods", script_of(L)->topic_methods);
   script_set_text(L, "version", SLICE(RATCHET_VERSION));
   push_options(L, &script_of(L)->options);
   lua_setfield(L, -2, "options");

@@ -8,7 +8,7 @@
 -- the table of the coroutines of handlers, and what follows a run that was stopped
 -- (call.c).
 
-local next_message, begin_run, lend_profiler = ...
+local next_message, begin_run, lend_profiler, leave_topics = ...
 
 -- Handlers are looked up when they are called, so that new code takes effect
 -- with the next event.
@@ -43,7 +43,9 @@ local runners = {
     local handler = component.onDrain
     if handler then handler(component, conn) end
   end,
+  -- Topics tell of who has left them first, so that onClose finds everything told.
   function(component, conn, code, reason)
+    leave_topics(conn)
     local handler = component.onClose
     if handler then handler(component, conn, code, reason) end
   end,

@@ -39,6 +39,7 @@ end
 
 ---@class ratchet
 ---@field App ratchet.App
+---@field component { wrap: function, tell: function, around: function }
 ---@field connect fun(address: string, options: ratchet.ConnectOptions?): any ...
 ---@field fetch fun(address: string, options: ratchet.FetchOptions?): ratchet.fetch.Answer?, string?
 ---@field topic fun(name: string): ratchet.Topic
@@ -55,6 +56,7 @@ end
 ---@field version string
 return namespace("ratchet", {
   App = "ratchet.app",
+  component = "ratchet.component",
   connect = "ratchet.connect",
   fetch = "ratchet.fetch",
   topic = "ratchet.topic",
@@ -71,6 +73,9 @@ return namespace("ratchet", {
   version = function() return native.core().version end,
   server = namespace("ratchet.server", {
     EchoServer = "ratchet.server.echo_server",
+    FlashPolicy = "ratchet.server.flash_policy",
+    IpBlackList = "ratchet.server.ip_black_list",
+    Limiter = "ratchet.server.limiter",
     IoServer = "ratchet.server.io_server",
   }),
   http = namespace("ratchet.http", {

@@ -48,6 +48,7 @@ local kinds = {
   string = { "a string", function(v) return type(v) == "string" end },
   boolean = { "true or false", function(v) return type(v) == "boolean" end },
   table = { "a table", function(v) return type(v) == "table" end },
+  ["function"] = { "a function", function(v) return type(v) == "function" end },
   component = {
     "a component", function(v) return type(v) == "table" or type(v) == "userdata" end,
   },
@@ -145,7 +146,7 @@ end
 ---wrong kind.
 ---@param given table? the options; nil is none
 ---@param known table<string, string|string[]> option name to its kind ("string",
----  "boolean", "table", "strings", "bytes", "head_bytes", "seconds", "some_seconds",
+---  "boolean", "table", "function", "strings", "bytes", "head_bytes", "seconds", "some_seconds",
 ---  "age", "life", "time", "count", "count_or_none", "port", "port_or_none", "path",
 ---  "mode", "descriptor", "body", "component", "switch_or_table", "level", "window_bits",
 ---  "deflate") or to a list of its values

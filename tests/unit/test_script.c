@@ -337,6 +337,42 @@ TEST(script_takes_many_arguments) {
   remove_app();
 }
 
+/* Each of ours failing in turn: what is raised can be caught, nothing is lost.
+ */
+TEST(script_makes_endpoints_and_topics_or_raises) {
+  const char text[] =
+      "local core = require 'ratchet.core'\n"
+      "local function try(f, ...)\n"
+      "  local ok, value = pcall(f, ...)\n"
+      "  if ok then return value end\n"
+      "  assert(value:find('out of memory'), value)\n"
+      "end\n"
+      "local endpoint = try(core.endpoint, {})\n"
+      "local other = endpoint and try(endpoint.with, endpoint, arg)\n"
+      "assert(not other or other:getComponent() == arg)\n"
+      "local topic = try(core.topic, 'x')\n"
+      "if topic then topic.onJoin = print end\n"
+      "assert(not topic or next(topic:members()) == nil)\n"
+      "if topic then topic.onJoin = nil end\n";
+  char *arguments[] = {path, NULL};
+  uint64_t nth = 0;
+  bool was_failed = true;
+
+  write_app(text, sizeof text - 1);
+  while (was_failed && CHECK(nth < 100)) {
+    nth++;
+    check_context("allocation %d", (int)nth);
+    CHECK(rig_open(NULL));
+    mem_fail_at(nth, false);
+    CHECK(script_load(rig.script, 1, arguments));
+    was_failed = mem_requests() >= nth;
+    mem_fail_at(0, false);
+    rig_close();
+  }
+  CHECK(nth > 3);
+  remove_app();
+}
+
 static void check_listens(const char *options) {
   char text[300];
   char *arguments[] = {path, NULL};
