@@ -1,6 +1,7 @@
 -- The tests of Ratchet's Wamp\WampServer, and what is new here.
 
 local WampServer = require "ratchet.wamp.wamp_server"
+local component = require "ratchet.component"
 local fake_wamp = require "support.fake_wamp"
 
 local last = fake_wamp.last
@@ -94,6 +95,25 @@ describe("wamp.WampServer", function()
     assert.are.same({ "wamp.2.json", "wamp" }, WampServer(app, given):getSubProtocols())
   end)
 
+  it("takes a component that a layer is wrapped around", function()
+    local inner = fake_wamp.component("onCall", "onPublish")
+    local layer = component.wrap(inner, {
+      onPublish = function(self, from, topic, event, ...)
+        self.next:onPublish(from, topic, event .. "!", ...)
+      end,
+    })
+    server = WampServer(layer)
+    server:onOpen(conn)
+    server:onMessage(conn, '[7,"news","hi"]')
+    server:onMessage(conn, '[2,"id","add",1,2]')
+    assert.are.same({ "onPublish", conn, server:getTopic("news"), "hi!", {}, {} },
+      inner.calls[1])
+    assert.are.same({ "onCall", conn, "id", server:getTopic("add"), { 1, 2 }, { 1, 2 } },
+      inner.calls[2])
+    assert.is_nil(layer.onSubscribe)
+    assert.is_true(component.is_for_wamp(layer))
+  end)
+
   it("needs no component", function()
     server = WampServer()
     server:onOpen(conn)
@@ -127,9 +147,11 @@ describe("wamp.WampServer", function()
           "[6," .. name .. "]", "[7," .. name .. ",[],true]", "[7," .. name .. ",{}]" })
       end
       local number, option = math.random(6), one_of(options)
+      local topic = next(client.WAMP.subscriptions)
+      local subscription = topic and topic.subscription or number
       return "[" .. one_of({ "16,1," .. option .. "," .. name .. ",[[]]", "66,1," .. number,
         "32,1," .. option .. "," .. name, "48,1," .. option .. "," .. name .. ",[],{}",
-        "64,1,{}," .. name, "34,1," .. number, "70," .. number .. "," .. option .. ",[1]",
+        "64,1,{}," .. name, "34,1," .. subscription, "70," .. number .. "," .. option .. ",[1]",
         "8,68," .. number .. ',{},"no"' }) .. "]"
     end
     server = WampServer({}, { maxSubscriptions = 5, maxRegistrations = 3, maxCalls = 3 })
