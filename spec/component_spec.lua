@@ -68,6 +68,13 @@ describe("component.check_handler", function()
   end)
 end)
 
+describe("component.check", function()
+  it("tells a layer from a component", function()
+    assert.has_error(function() component.check({ handle = print }, "f") end,
+      "f: this is a layer, with a method handle; it goes around what is made here")
+  end)
+end)
+
 describe("component.wrap", function()
   local function recording(...)
     local next_layer = { heard = {} }

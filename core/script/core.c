@@ -6,6 +6,8 @@
 #include "base/random.h"
 #include "internal.h"
 
+#include <fcntl.h>
+
 static int core_log(lua_State *L) {
   enum log_level level;
   size_t length;
@@ -88,10 +90,12 @@ static const luaL_Reg core_functions[] = {
     {"announce", core_announce},
     {"answerMetatable", connect_answer_metatable},
     {"caller", caller_object_new},
+    {"constantTimeEquals", crypto_equals},
     {"connect", connect_start},
     {"endpoint", script_new_endpoint},
     {"hmacSha256", crypto_hmac_sha256},
     {"listen", script_listen},
+    {"lockFile", file_lock},
     {"log", core_log},
     {"now", core_now},
     {"randomBytes", crypto_random_bytes},
@@ -101,9 +105,12 @@ static const luaL_Reg core_functions[] = {
     {"requestMetatable", core_request_metatable},
     {"checkWait", wait_check},
     {"line", receive_begin_line},
+    {"sha256", crypto_sha256},
+    {"sign", crypto_sign},
     {"spawn", task_spawn},
     {"ticket", ticket_new},
     {"topic", topic_object_get},
+    {"verify", crypto_verify},
     {"wake", ticket_wake},
     {"watchdog", core_watchdog},
     {NULL, NULL},
@@ -157,6 +164,8 @@ int script_open_core(lua_State *L) {
   script_set_text(L, "version", SLICE(RATCHET_VERSION));
   push_options(L, &script_of(L)->options);
   lua_setfield(L, -2, "options");
+  lua_pushinteger(L, O_NOFOLLOW); /* luv has none */
+  lua_setfield(L, -2, "noFollow");
   script_push_handed(L);
   lua_setfield(L, -2, "handed");
   return 1;

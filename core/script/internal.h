@@ -413,6 +413,14 @@ int topic_object_get(lua_State *L);
 
 int crypto_hmac_sha256(lua_State *L);
 int crypto_random_bytes(lua_State *L);
+int crypto_sha256(lua_State *L);
+int crypto_equals(lua_State *L);
+int crypto_sign(lua_State *L);
+int crypto_verify(lua_State *L);
+
+/* ---- file_lock.c */
+
+int file_lock(lua_State *L);
 
 /* ---- caller_object.c: a connection to an HTTP server */
 

@@ -10,10 +10,15 @@
 
 local next_message, begin_run, lend_profiler, leave_topics = ...
 
+local none = {}
+
 -- Handlers are looked up when they are called, so that new code takes effect
 -- with the next event.
 local runners = {
+  -- Fields that layers give to the connection (lua/ratchet/http/request.lua) come first.
   function(component, conn, request)
+    local fields = request and rawget(request, "connectionFields")
+    for name, value in next, fields or none do conn[name] = value end
     local handler = component.onOpen
     if handler then handler(component, conn, request) end
     local run = component.run

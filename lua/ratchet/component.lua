@@ -75,6 +75,9 @@ end
 ---@param where string what was called, for the message
 function component.check(value, where)
   if component.is(value) then return end
+  if component.has(value, "handle") then
+    raise("%s: this is a layer, with a method handle; it goes around what is made here", where)
+  end
   local name, meant = misspelt(value)
   if name then
     raise('%s: the component has no event; did you mean "%s" by "%s"?', where, meant, name)

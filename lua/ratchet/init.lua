@@ -86,6 +86,17 @@ return namespace("ratchet", {
     Response = "ratchet.http.response",
     Static = "ratchet.http.static",
   }),
+  session = namespace("ratchet.session", {
+    SessionProvider = "ratchet.session.session_provider",
+    FileStore = "ratchet.session.file_store",
+    MemoryStore = "ratchet.session.memory_store",
+    RedisStore = "ratchet.session.redis_store",
+    cookie = "ratchet.session.cookie",
+    php = "ratchet.session.php",
+  }),
+  auth = namespace("ratchet.auth", {
+    jwt = "ratchet.auth.jwt",
+  }),
   wamp = namespace("ratchet.wamp", {
     WampServer = "ratchet.wamp.wamp_server",
     ServerProtocol = "ratchet.wamp.server_protocol",

@@ -90,6 +90,10 @@ local kinds = {
     "a string, or a table to be sent as JSON",
     function(v) return type(v) == "string" or type(v) == "table" end,
   },
+  key = {
+    "a string, or a function that returns one",
+    function(v) return type(v) == "string" or type(v) == "function" end,
+  },
   descriptor = { "a whole number from 3 to 65535", whole(3, 65535) },
   level = { "a whole number from 1 to 9", whole(1, 9) },
   window_bits = { "a whole number from 9 to 15", whole(9, 15) },
@@ -148,8 +152,8 @@ end
 ---@param known table<string, string|string[]> option name to its kind ("string",
 ---  "boolean", "table", "function", "strings", "bytes", "head_bytes", "seconds", "some_seconds",
 ---  "age", "life", "time", "count", "count_or_none", "port", "port_or_none", "path",
----  "mode", "descriptor", "body", "component", "switch_or_table", "level", "window_bits",
----  "deflate") or to a list of its values
+---  "mode", "descriptor", "body", "key", "component", "switch_or_table", "level",
+---  "window_bits", "deflate") or to a list of its values
 ---@param where string what was called, for the message
 ---@return table options `given`, or an empty table
 function options.check(given, known, where)

@@ -111,7 +111,7 @@ end
 ---  is its clock
 function fake_core.install(options)
   local core = {
-    version = "0.0.0-fake", options = options or {},
+    version = "0.0.0-fake", options = options or {}, noFollow = 131072,
     logged = {}, announced = {}, listened = {}, endpoints = {}, handed = {}, attempts = {},
   }
   core.log = record(core.logged)

@@ -12,6 +12,7 @@ const { launch } = require('./support/browser');
 const { apps } = require('./support/paths');
 const frames = require('./support/frames');
 const { handshakeBytes } = require('./support/raw');
+const { phpServer } = require('./support/php');
 const { freePort, redisServer } = require('./support/redis');
 const { rawUpstream, wsUpstream } = require('./support/upstream');
 const { poll, slow, sleep } = require('./support/wait');
@@ -630,6 +631,51 @@ test('telnet_chat: lines, names, /quit', async (t) => {
   await bob.send('x'.repeat(2000));
   assert.strictEqual(await bob.upTo('\r\n'), 'That line is too long.\r\n');
   await bob.expectEnd();
+});
+
+test('php_login: who logs in on a page of PHP has that name in the chat', { ms: 60000 }, async (t) => {
+  const folder = t.temporary('sessions');
+  fs.mkdirSync(folder, { recursive: true });
+  const server = await t.server(appOf('php_login'), { after: [folder] });
+  const refused = await t.raw(server);
+  await refused.send(handshakeBytes('/chat', [...AT_HOME, 'Cookie: PHPSESSID=guessed']));
+  const answer = await refused.answer();
+  assert.deepStrictEqual([answer.status, answer.body], [403, 'Log in first.\n']);
+
+  const port = await phpServer(t, { 'session.save_path': folder },
+    path.join(apps, 'php_login', 'site', 'index.php'), { CHAT: server.url('ws', 'localhost') });
+  const browser = await launch();
+  t.atEnd(() => browser.close());
+  const enter = async (name) => {
+    const tab = await newTab(browser);
+    await tab.goto(`http://localhost:${port}/`);
+    await tab.fill('#name', name);
+    await tab.press('#name', 'Enter');
+    await tab.waitForSelector(`#messages li:has-text("Welcome, ${name}.")`);
+    return tab;
+  };
+  const say = async (tab, text) => {
+    await tab.fill('#text', text);
+    await tab.press('#text', 'Enter');
+  };
+  const ada = await enter('ada');
+  const bob = await enter('<b>b\u00f6b</b>');
+  await ada.waitForSelector('#messages li:has-text("<b>b\u00f6b</b> came in")');
+  for (const text of ['hi', '<i>there</i>']) {
+    await say(ada, text);
+    await bob.waitForSelector(`#messages li:has-text("ada: ${text}")`);
+  }
+  await ada.reload(); // the page knows what the chat has written
+  await bob.waitForSelector('#messages li:has-text("ada left")');
+  await ada.waitForSelector('#messages li:has-text("Welcome, ada.")');
+  assert.strictEqual(await ada.textContent('#said'), '2');
+
+  const second = await ada.context().newPage();
+  await second.goto(`http://localhost:${port}/`);
+  await second.click('button[name=logout]');
+  await second.waitForSelector('#name');
+  await ada.waitForSelector('#status:has-text("You were logged out.")');
+  assert.deepStrictEqual([...ada.problems, ...bob.problems], []);
 });
 
 // A copy of the app, where no AutobahnJS is, serves its own client.

@@ -25,6 +25,7 @@ function Endpoint:with(component) end
 ---@class ratchet.core
 ---@field version string the version of the program, such as "0.1.0"
 ---@field options ratchet.core.Options what the command line said
+---@field noFollow integer O_NOFOLLOW of open(2), which luv does not tell
 ---@field handed ratchet.core.Handed[] the listening sockets that whoever started the
 ---  program handed over with it (sd_listen_fds(3)); for listen to take one by its fd
 ---@field users ratchet.Users which connections are whose
@@ -220,6 +221,41 @@ function core.hmacSha256(key, message) end
 ---@param count integer 1 to 1024
 ---@return string
 function core.randomBytes(count) end
+
+---SHA-256 (RFC 6234).
+---@param data string
+---@return string digest 32 bytes
+function core.sha256(data) end
+
+---Are they the same? What is different is not told by the time it takes; lengths are.
+---@param a string
+---@param b string
+---@return boolean
+function core.constantTimeEquals(a, b) end
+
+---Signs (RFC 7518 3.3, 3.4). Takes a millisecond or more, in which nothing else runs.
+---@param algorithm "RS256"|"ES256"
+---@param privateKey string PEM: RSA of 2048 bits or more, or on the curve P-256
+---@param data string
+---@return string? signature of ES256: r and s, 64 bytes
+---@return string? message
+function core.sign(algorithm, privateKey, data) end
+
+---Is the signature right?
+---@param algorithm "RS256"|"ES256"
+---@param publicKey string PEM ("BEGIN PUBLIC KEY")
+---@param data string
+---@param signature string
+---@return boolean? isRight nil when the key is none for this algorithm
+---@return string? message
+function core.verify(algorithm, publicKey, data, signature) end
+
+---flock(2), without waiting. The lock is held until the descriptor is closed.
+---@param fd integer
+---@param kind "shared"|"exclusive"
+---@return boolean? locked false when somebody else has it
+---@return string? message
+function core.lockFile(fd, kind) end
 
 ---The topic of that name, made when there is none.
 ---@param name string
