@@ -15,7 +15,9 @@ local listen = require "ratchet.server.listen"
 local raise = require "ratchet.raise"
 local native = require "ratchet.native"
 local options = require "ratchet.options"
+local page = require "ratchet.reload.page"
 local pattern = require "ratchet.http.pattern"
+local record = require "ratchet.reload.record"
 local tls = require "ratchet.server.tls"
 
 ---@class ratchet.App
@@ -250,6 +252,7 @@ end
 ---@return any ...
 function App:handle(request)
   if self.options.development then rawset(request, "development", true) end
+  if self.has_pages then return page.handle(self.routes, request) end
   return self.routes:handle(request)
 end
 
@@ -309,12 +312,15 @@ end
 function App:run()
   require "ratchet.http.request" -- gives the core the request's metatable
   if #self.wanted == 0 then raise("app:run: there is no port, and no app:listen{...}") end
-  local serving = options.select(self.options, options.listener)
-  serving.handle = function(request) return self:handle(request) end
-  self.listeners = listen.open(self.wanted, serving)
+  self.listeners = listen.open(self.wanted,
+    { server = self, options = options.select(self.options, options.listener) })
+  record.server(self)
+  self.has_pages = page.is_on() -- that show what is wrong with the code
   local bound = listen.first_port(self.listeners)
   if bound then self.address, self.port = bound.address, bound.port end
-  native.core().watchdog(options.select(self.options, options.watchdog))
+  record.later(function()
+    native.core().watchdog(options.select(self.options, options.watchdog))
+  end)
   announce(self, self.listeners)
 end
 

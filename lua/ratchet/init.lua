@@ -52,6 +52,8 @@ end
 ---@field spawn fun(fn: function, ...: any): ratchet.Task
 ---@field all fun(...: function): any ...
 ---@field timeout fun(seconds: number, fn: function, ...: any): any ...
+---@field onReload fun(fn: fun(version: string, before: string))
+---@field reload fun()
 ---@field text table ratchet.text
 ---@field version string
 return namespace("ratchet", {
@@ -69,6 +71,8 @@ return namespace("ratchet", {
   spawn = "ratchet.task:spawn",
   all = "ratchet.task:all",
   timeout = "ratchet.task:timeout",
+  onReload = "ratchet.reload.record:hook",
+  reload = "ratchet.reload:ask",
   text = "ratchet.text",
   version = function() return native.core().version end,
   server = namespace("ratchet.server", {
