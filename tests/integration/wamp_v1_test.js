@@ -7,6 +7,7 @@ const { test } = require('./support/runner');
 const { WampV1 } = require('./support/wamp_v1');
 const { handshakeBytes } = require('./support/raw');
 const frames = require('./support/frames');
+const { serveEdited } = require('./support/reloading');
 const { sanitized } = require('./support/wait');
 
 const APP = `
@@ -233,3 +234,30 @@ test('memory: topics that nobody subscribes to leave nothing', { ms: 60000 }, as
   const grown = server.memory() - before;
   assert.ok(sanitized || grown < 8 << 20, `${grown} bytes more after 100,000 topics`);
 });
+
+const replying = (word, server) => `local ratchet = require "ratchet"
+local C = {}
+function C:onCall(conn, _, topic)
+  return "${word} " .. topic.id .. " " .. next(conn.WAMP.subscriptions):count()
+end
+local app = ratchet.App("localhost", 8080)
+app:route("/", ${server}, { "*" })
+app:run()
+`;
+
+for (const made of ['C', 'ratchet.wamp.WampServer(C)']) {
+  test(`a reload: sessions and subscriptions stay, the code is new: ${made}`, async (t) => {
+    const edited = await serveEdited(t, { 'app.lua': replying('old', made) });
+    const stays = await connect(t, edited.server);
+    await stays.subscribe('news');
+    assert.strictEqual(await stays.call('a'), 'old a 1');
+    edited.edit({ 'app.lua': replying('new', made) });
+    await edited.reload();
+    assert.strictEqual(await stays.call('a'), 'new a 1');
+    const comes = await connect(t, edited.server);
+    await comes.subscribe('news');
+    assert.strictEqual(await comes.call('a'), 'new a 2');
+    await comes.publish('news', 'hi');
+    for (const one of [stays, comes]) await one.expectEvent('news', 'hi');
+  });
+}
