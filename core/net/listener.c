@@ -148,6 +148,11 @@ static int listen_in_live_network(struct loop *loop, listener_accepted accepted,
   return 0;
 }
 
+static void on_virtual(void *owner, struct transport *transport) {
+  struct listener *listener = owner;
+  listener->accepted(listener->owner, transport);
+}
+
 static int listen_in_network(struct loop *loop, int port,
                              listener_accepted accepted, void *owner,
                              struct listener **listener) {
@@ -157,7 +162,9 @@ static int listen_in_network(struct loop *loop, int port,
   struct listener *made = mem_alloc_zeroed(1, sizeof *made);
   if (!made) return UV_ENOMEM;
   made->is_virtual = true;
-  made->port = virtual_port_open(loop->network, port, accepted, owner);
+  made->accepted = accepted;
+  made->owner = owner;
+  made->port = virtual_port_open(loop->network, port, on_virtual, made);
   if (!made->port) {
     mem_free(made);
     return UV_ENOMEM;
@@ -218,6 +225,10 @@ int listener_open_descriptor(struct loop *loop, int fd,
   struct listener *made = listener_new(loop, kind, accepted, owner);
   if (!made) return UV_ENOMEM;
   return listen_or_close(made, adopt(made, fd), listener);
+}
+
+void listener_give(struct listener *listener, void *owner) {
+  listener->owner = owner;
 }
 
 int listener_descriptor(const struct listener *listener) {

@@ -199,7 +199,6 @@ static int testbed_close(lua_State *L) {
   if (!is_swept(script)) {
     return luaL_error(L, "connections are still open");
   }
-  script_close_listeners(script);
   script_forget_services(script);
   testbed_free(script);
   return 0;

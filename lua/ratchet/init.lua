@@ -52,6 +52,8 @@ end
 ---@field spawn fun(fn: function, ...: any): ratchet.Task
 ---@field all fun(...: function): any ...
 ---@field timeout fun(seconds: number, fn: function, ...: any): any ...
+---@field onReload fun(fn: fun(version: string, before: string))
+---@field reload fun()
 ---@field text table ratchet.text
 ---@field testing table ratchet.testing
 ---@field version string
@@ -70,6 +72,8 @@ return namespace("ratchet", {
   spawn = "ratchet.task:spawn",
   all = "ratchet.task:all",
   timeout = "ratchet.task:timeout",
+  onReload = "ratchet.reload.record:hook",
+  reload = "ratchet.reload:ask",
   text = "ratchet.text",
   testing = "ratchet.testing",
   version = function() return native.core().version end,
@@ -98,6 +102,14 @@ return namespace("ratchet", {
   }),
   auth = namespace("ratchet.auth", {
     jwt = "ratchet.auth.jwt",
+  }),
+  wamp = namespace("ratchet.wamp", {
+    WampServer = "ratchet.wamp.wamp_server",
+    ServerProtocol = "ratchet.wamp.server_protocol",
+    Topic = "ratchet.wamp.topic",
+    TopicManager = "ratchet.wamp.topic_manager",
+    WampConnection = "ratchet.wamp.wamp_connection",
+    json = "ratchet.wamp.json",
   }),
   websocket = namespace("ratchet.websocket", {
     WsServer = "ratchet.websocket.ws_server",

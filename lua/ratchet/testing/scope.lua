@@ -4,7 +4,9 @@
 -- Scopes are nested, as busted's blocks are: a file, a describe, an `it` with its
 -- before_each and after_each. Outside of busted there is none, and nothing is told.
 
+local addresses = require "ratchet.server.addresses"
 local native = require "ratchet.native"
+local record = require "ratchet.reload.record"
 
 local scope = {
   isLive = false, -- through TCP: `ratchet-lua test --live`
@@ -21,6 +23,8 @@ local is_library = false -- what is begun is the app's or the library's
 function scope.open()
   if testbed_of then return end
   native.core().testbed.open(scope.isLive)
+  record.begin()
+  record.finish() -- what an app sets up is not kept for reloads: there are none
   testbed_of = stack[#stack] or "none"
 end
 
@@ -39,6 +43,7 @@ function scope.close()
   local testbed = native.core().testbed
   sweep(testbed)
   testbed.close()
+  addresses.forget()
   testbed_of = nil
 end
 

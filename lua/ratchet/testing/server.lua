@@ -86,7 +86,11 @@ local function run_and_watch(target, given)
   function core.announce(url) urls[#urls + 1] = url end
   function core.listen(asked)
     local one, message, code = listen(asked)
-    if one then bound[#bound + 1] = one end
+    if one then
+      bound[#bound + 1] = {
+        address = one.address, port = one.port, path = one.path, secure = asked.tls and true or nil,
+      }
+    end
     return one, message, code
   end
   local is_well, err = scope.apart(run, target, given)
