@@ -193,6 +193,7 @@ static void drop_strand(struct strand *strand) {
   struct script *script = strand->waiter.script;
   struct queued_event *queued;
   bool was_waiting = strand->waiter.is_waiting;
+  strand->is_busy = true;
   strand->line = LINE_NONE;
   waiter_drop(&strand->waiter);
   if (strand->receiver) waiter_end(strand->receiver, WAIT_CANCELLED);
@@ -210,6 +211,7 @@ static void drop_strand(struct strand *strand) {
     event_end(script, &queued->event);
     mem_free(queued);
   }
+  strand->is_busy = false;
   if (!is_in_use(strand)) free_strand(strand);
 }
 
