@@ -49,11 +49,13 @@ local actions = {
   function(conn) topic():broadcast("to all", { exclude = conn }) end,
   function() topic():broadcast(LONG, { binary = true }) end,
   function(conn) conn.note = { conn.bufferedAmount, conn.protocol, conn.httpRequest } end,
-  function(conn) local _ = conn.note, conn.readyState, topic():has(conn), topic():count() end,
+  function(conn) return conn.readyState, topic():has(conn), topic():count() end,
   function(conn) keep(timers, conn:after(random(20) / 1000, act)) end,
   function(conn) keep(timers, conn:every(random(20) / 1000, act)) end,
   function(conn) keep(timers, core.after(random(20) / 1000, act, conn)) end,
-  function(conn) if random(3) == 1 then keep(timers, core.every(random(20) / 1000, act, conn)) end end,
+  function(conn)
+    if random(3) == 1 then keep(timers, core.every(random(20) / 1000, act, conn)) end
+  end,
   function() local timer = any(timers) if timer then timer:cancel() end end,
   function() local timer = any(timers) if timer then timer:cancel() end end,
   function(conn) keep(tasks, core.spawn(act, conn)) end,
@@ -146,7 +148,9 @@ end
 
 -- For the test:
 
-local limits = { maxQueuedMessages = 6, maxBufferedAmount = 300000, keepAlive = 0.2, closeTimeout = 0.05 }
+local limits = {
+  maxQueuedMessages = 6, maxBufferedAmount = 300000, keepAlive = 0.2, closeTimeout = 0.05,
+}
 
 mayhem = {
   endpoint = core.endpoint(C, limits),
