@@ -159,6 +159,8 @@ static void tls_opened(void *owner) {
   struct dial *dial = owner;
   struct transport *transport = dial->secured;
   transport->ops->stop_reading(transport);
+  transport->events = NULL; /* it is whose `done` makes it */
+  transport->owner = NULL;
   dial->secured = NULL;
   succeed(dial, transport);
   release(dial);

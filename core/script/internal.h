@@ -429,10 +429,13 @@ void connection_object_push(struct script *script, lua_State *L,
 /* The connection is gone; scripts may keep the object for ever. */
 void connection_object_empty(struct script *script, struct connection *conn);
 struct connection_object *connection_object_to(lua_State *L, int index);
-/* How it closed, for a receive that comes later: nil, code and reason; only nil
- * when that is not known. The object is at 1. */
-void connection_object_keep_close(struct script *script, struct event *event);
-int connection_object_push_close(lua_State *L);
+/* Moves the messages that a line has left out of its queue, for a receive that
+ * comes when the connection is gone. */
+void connection_object_keep_line(struct script *script, struct connection *conn,
+                                 const struct event *close);
+/* The next of them, as receive_take has it; then nil, code and reason, or
+ * nothing when that is not known. The object is at 1. */
+int connection_object_take_rest(lua_State *L);
 /* Keeps the request at the top as conn.httpRequest, if the app has written to
  * it or in any case. Pops it. May raise. */
 void connection_object_keep_request(struct script *script, lua_State *L,

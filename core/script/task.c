@@ -65,10 +65,11 @@ static int log_failure(lua_State *L) {
 static bool was_cancelled(const struct task *task, int status) {
   static const char word[] = "cancelled";
   size_t length, most = sizeof word - 1;
+  lua_State *co = task->waiter.co.L;
   if (!task->is_cancelled || status == LUA_YIELD) return false;
-  const char *message = lua_tolstring(task->waiter.co.L, -1, &length);
-  return message && length >= most &&
-         strcmp(message + length - most, word) == 0;
+  if (lua_type(co, -1) != LUA_TSTRING) return false;
+  const char *message = lua_tolstring(co, -1, &length);
+  return length >= most && strcmp(message + length - most, word) == 0;
 }
 
 static void finish(struct task *task, int status) {

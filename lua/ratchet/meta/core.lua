@@ -603,8 +603,8 @@ function Connection:terminate() end
 ---@param seconds number? how long to wait at most
 ---@return string? message nil when there is none
 ---@return boolean|"timeout"|"closed" isBinary or why there is no message
----@return integer? code with "closed": as onClose gets it; nil when onClose or an
----  earlier receive was told of it
+---@return integer? code with "closed": as onClose gets it; nil when onClose was
+---  told of it
 ---@return string? reason
 function Connection:receive(seconds) end
 
