@@ -136,7 +136,8 @@ static int read_option(struct program *program, int option, const char *value) {
 /* Each is a module of Lua, ratchet.command.NAME. An app file of that name is
  * run as ./NAME. */
 static bool is_command(const char *word) {
-  static const char *const names[] = {"test"};
+  static const char *const names[] = {"bench",  "check", "connect",
+                                      "doctor", "new",   "test"};
   for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
     if (strcmp(word, names[i]) == 0) return true;
   }
@@ -256,7 +257,9 @@ static int run_command(struct program *program) {
     return EXIT_APP;
   }
   loop_stay_awake(&program->loop, true);
+  loop_hold(&program->loop, true);
   loop_run(&program->loop);
+  loop_hold(&program->loop, false);
   return script_status(program->script);
 }
 

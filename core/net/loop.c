@@ -88,6 +88,13 @@ void loop_stay_awake(struct loop *loop, bool awake) {
     uv_idle_stop(&loop->awake);
 }
 
+void loop_hold(struct loop *loop, bool held) {
+  if (held)
+    uv_ref((uv_handle_t *)&loop->before_poll);
+  else
+    uv_unref((uv_handle_t *)&loop->before_poll);
+}
+
 void loop_turn(struct loop *loop) {
   uv_run(&loop->uv, UV_RUN_NOWAIT);
 }

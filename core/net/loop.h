@@ -40,6 +40,8 @@ int loop_init(struct loop *loop);
 /* Until loop_stop, or until nothing is left to wait for. */
 void loop_run(struct loop *loop);
 void loop_stop(struct loop *loop);
+/* Shall loop_run go on though nothing is left to wait for? Not so at first. */
+void loop_hold(struct loop *loop, bool held);
 /* Shall the next turn begin without waiting for anything? */
 void loop_stay_awake(struct loop *loop, bool awake);
 /* One turn, without waiting for anything. */
