@@ -45,39 +45,48 @@ local function go_in_history(editor, step)
   set(editor, editor.history[to] or editor.draft or "")
 end
 
--- What each key does that is none of the text. A function may return an event.
-local keys = {
-  ["\1"] = function(e) set(e, "", e.before .. e.after) end, -- Ctrl+A
-  ["\5"] = function(e) set(e, e.before .. e.after) end, -- Ctrl+E
-  ["\2"] = left, -- Ctrl+B
-  ["\6"] = right, -- Ctrl+F
-  ["\11"] = function(e) set(e, e.before) end, -- Ctrl+K
-  ["\21"] = function(e) set(e, "", e.after) end, -- Ctrl+U
-  ["\23"] = function(e) set(e, e.before:match("^(.-)%S*%s*$"), e.after) end, -- Ctrl+W
-  ["\127"] = function(e) -- backspace
-    local char = e.before:match(LAST)
-    if char then set(e, e.before:sub(1, -#char - 1), e.after) end
-  end,
-  ["\4"] = function(e) -- Ctrl+D
-    if e.before .. e.after == "" then return "end" end
-    set(e, e.before, e.after:gsub(FIRST, ""))
-  end,
-  ["\3"] = function() return "end" end, -- Ctrl+C
-  ["\16"] = function(e) go_in_history(e, -1) end, -- Ctrl+P
-  ["\14"] = function(e) go_in_history(e, 1) end, -- Ctrl+N
-}
-keys["\8"] = keys["\127"]
-
-local sequences = {
-  A = keys["\16"], B = keys["\14"], C = right, D = left, H = keys["\1"], F = keys["\5"],
-  ["1~"] = keys["\1"], ["4~"] = keys["\5"], ["7~"] = keys["\1"], ["8~"] = keys["\5"],
-  ["3~"] = function(e) set(e, e.before, (e.after:gsub(FIRST, ""))) end, -- delete
-}
-
-keys["\4"] = function(e)
-  if e.before .. e.after == "" then return "end" end
-  sequences["3~"](e)
+local function delete(editor)
+  local char = editor.after:match(FIRST)
+  if char then set(editor, editor.before, editor.after:sub(#char + 1)) end
 end
+
+local function backspace(editor)
+  local char = editor.before:match(LAST)
+  if char then set(editor, editor.before:sub(1, -#char - 1), editor.after) end
+end
+
+local function go_home(editor) set(editor, "", editor.before .. editor.after) end
+local function go_to_end(editor) set(editor, editor.before .. editor.after) end
+local function go_up(editor) go_in_history(editor, -1) end
+local function go_down(editor) go_in_history(editor, 1) end
+
+-- What each key does that is none of the text, as in a shell. "end" is the end.
+local keys = {
+  ["\1"] = go_home, -- Ctrl+A
+  ["\2"] = left, -- Ctrl+B
+  ["\3"] = function() return "end" end, -- Ctrl+C
+  ["\4"] = function(editor) -- Ctrl+D
+    if editor.before .. editor.after == "" then return "end" end
+    delete(editor)
+  end,
+  ["\5"] = go_to_end, -- Ctrl+E
+  ["\6"] = right, -- Ctrl+F
+  ["\8"] = backspace,
+  ["\11"] = function(editor) set(editor, editor.before) end, -- Ctrl+K
+  ["\14"] = go_down, -- Ctrl+N
+  ["\16"] = go_up, -- Ctrl+P
+  ["\21"] = function(editor) set(editor, "", editor.after) end, -- Ctrl+U
+  ["\23"] = function(editor) -- Ctrl+W
+    set(editor, editor.before:match("^(.-)%S*%s*$"), editor.after)
+  end,
+  ["\127"] = backspace,
+}
+
+-- The same for keys that send a sequence, by what stands behind "ESC [" or "ESC O".
+local sequences = {
+  A = go_up, B = go_down, C = right, D = left, H = go_home, F = go_to_end,
+  ["1~"] = go_home, ["3~"] = delete, ["4~"] = go_to_end, ["7~"] = go_home, ["8~"] = go_to_end,
+}
 
 local function enter(editor)
   local line = editor.before .. editor.after
@@ -113,7 +122,7 @@ function Editor:type(bytes, on_line)
     local key, rest, sequence = take_key(bytes)
     if not key then break end
     bytes = rest
-    local act = sequence and sequences[sequence] or not sequence and keys[key]
+    local act = sequences[sequence] or not sequence and keys[key]
     if key == "\r" or key == "\n" then
       on_line(enter(self))
     elseif act then
