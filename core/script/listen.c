@@ -6,6 +6,7 @@
 #include "base/mem.h"
 #include "internal.h"
 #include "net/handed.h"
+#include "proto/lesson.h"
 
 /* Owned by the script, freed with it: connections refer to it until they end.
  * Its listener is closed when the server drains. */
@@ -59,11 +60,13 @@ static void on_refused(struct service *base, struct connection *conn,
   char address[ADDRESS_TEXT_MAX];
   (void)base;
   address_format(connection_client(conn), address);
+  const char *lesson = lesson_of(refusal->reason);
+  const char *joint = lesson_joint(refusal->reason);
   if (refusal->status == 0)
-    log_printf(LOG_INFO, "%s: %s", address, refusal->reason);
+    log_printf(LOG_INFO, "%s: %s%s%s", address, refusal->reason, joint, lesson);
   else
-    log_printf(LOG_INFO, "%d to %s: %s", refusal->status, address,
-               refusal->reason);
+    log_printf(LOG_INFO, "%d to %s: %s%s%s", refusal->status, address,
+               refusal->reason, joint, lesson);
 }
 
 static void on_accepted(void *owner, struct transport *transport) {
