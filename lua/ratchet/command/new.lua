@@ -34,6 +34,14 @@ Exit status: 0 done, 1 the folder cannot be made, 2 wrong usage.
 ]],
 }
 
+local done = [[
+%s is there. Go on with
+
+  cd %s
+  ratchet-lua app.lua         and open http://localhost:8080/
+  ratchet-lua check app.lua
+  ratchet-lua test]]
+
 local function read(path)
   local handle = assert(io.open(path))
   local text = handle:read("*a")
@@ -97,7 +105,8 @@ local function check(uv, given)
   local name = given[1]:match("([^/]+)/*$") or ""
   local template = given.template or "chat"
   if not about[template] then
-    return nil, ("there is no template %q; there are chat, dashboard, game and rooms"):format(template)
+    return nil, ("there is no template %q; there are chat, dashboard, game and rooms"):format(
+      template)
   end
   if not name:find("^%a[%w_-]*$") then
     return nil, ("%q is no name: a letter, then letters, digits, - and _"):format(name)
@@ -115,8 +124,8 @@ local function new(given)
   local target = given[1]:gsub("/+$", "")
   local is_made, err = pcall(function()
     local values = values_for(uv, name, template)
-    local done, why = uv.fs_mkdir(target, tonumber("755", 8))
-    if not done then error(why, 0) end
+    local made, why = uv.fs_mkdir(target, tonumber("755", 8))
+    if not made then error(why, 0) end
     copy(uv, "common", target, values)
     copy(uv, template, target, values)
   end)
@@ -124,9 +133,7 @@ local function new(given)
     io.stderr:write(("ratchet-lua new: %s\n"):format(err))
     return 1
   end
-  print(("%s is there. Go on with\n\n  cd %s\n  ratchet-lua app.lua     and open http://localhost:8080/")
-    :format(target, target))
-  print("  ratchet-lua check app.lua\n  ratchet-lua test")
+  print(done:format(target, target))
   return 0
 end
 
