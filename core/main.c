@@ -36,9 +36,9 @@ enum {
 
 static const char usage[] =
     "usage: ratchet-lua [options] app.lua [arguments]\n"
-    "       ratchet-lua test [arguments of busted]\n"
+    "       ratchet-lua COMMAND [arguments]\n"
     "\n"
-    "Serves WebSockets with an application written in Lua; or tests one.\n"
+    "Serves WebSockets with an application written in Lua.\n"
     "\n"
     "  --host NAME        the address to listen on, over the app's own\n"
     "  --port N           the port to listen on, over the app's own; 0: any\n"
@@ -47,6 +47,15 @@ static const char usage[] =
     "  --log-format FORM  text (default) or json, a line an event, on stderr\n"
     "  --version          the version, and those of the libraries\n"
     "  --help             this text\n"
+    "\n"
+    "Commands, each with a --help of its own:\n"
+    "\n"
+    "  new NAME           makes a folder with a small app to begin with\n"
+    "  check app.lua      shows the routes of an app, and finds mistakes\n"
+    "  test               runs the specs of an app\n"
+    "  connect URL        talks to a WebSocket server\n"
+    "  bench URL          measures one\n"
+    "  doctor             finds what is in the way of a server\n"
     "\n"
     "Exit status: 0 done, 1 the app failed to load or to listen, 2 wrong "
     "usage.\n";
