@@ -36,7 +36,7 @@ enum {
 
 static const char usage[] =
     "usage: ratchet-lua [options] app.lua [arguments]\n"
-    "       ratchet-lua COMMAND [arguments]\n"
+    "       ratchet-lua [options] COMMAND [arguments]\n"
     "\n"
     "Serves WebSockets with an application written in Lua.\n"
     "\n"
@@ -66,6 +66,7 @@ struct program {
   int count;
   char **arguments;    /* the app file and what follows it; or of: */
   const char *command; /* what is run in place of an app, or NULL */
+  bool has_level;      /* of the log, from the command line */
   struct loop loop;
   struct server server;
   struct script *script;
@@ -129,6 +130,7 @@ static int read_option(struct program *program, int option, const char *value) {
                       value);
     }
     log_set_level(level);
+    program->has_level = true;
     return -1;
   case OPTION_FORMAT:
     if (!log_format_named(value, &format)) {
@@ -153,31 +155,36 @@ static bool is_command(const char *word) {
   return false;
 }
 
-static int read_command(struct program *program, const char *name, int count,
-                        char **arguments) {
-  program->command = name;
-  program->count = count;
-  program->arguments = arguments;
-  return -1;
+/* What follows is the command's: its name, and its arguments. -1 when it is
+ * none. */
+static int read_command(struct program *program, int count, char **words) {
+  bool is_busted = count > 1 && strcmp(words[1], "--ignore-lua") == 0;
+  if (is_busted) { /* `busted --lua=ratchet-lua` starts itself again so */
+    program->command = "test";
+    program->count = count - 2;
+    program->arguments = words + 2;
+  } else if (is_command(words[0])) {
+    program->command = words[0];
+    program->count = count - 1;
+    program->arguments = words + 1;
+  } else {
+    return -1;
+  }
+  if (!program->has_level) log_set_level(LOG_ERROR);
+  return 0;
 }
 
 static int read_command_line(struct program *program, int argc, char **argv) {
   int option;
   program->options.port = -1;
-  if (argc > 1 && is_command(argv[1])) {
-    return read_command(program, argv[1], argc - 2, argv + 2);
-  }
-  if (argc > 2 && strcmp(argv[2], "--ignore-lua") == 0) {
-    /* `busted --lua=ratchet-lua` starts itself again so. */
-    return read_command(program, "test", argc - 3, argv + 3);
-  }
-  program->options.is_watched = true;
   /* "+": what follows the app file is the app's. */
   while ((option = getopt_long(argc, argv, "+", long_options, NULL)) != -1) {
     int status = read_option(program, option, optarg);
     if (status >= 0) return status;
   }
   if (optind == argc) return complain("which app? an app.lua is missing", "");
+  if (read_command(program, argc - optind, argv + optind) == 0) return -1;
+  program->options.is_watched = true;
   program->count = argc - optind;
   program->arguments = argv + optind;
   if (access(program->arguments[0], R_OK) == 0) return -1;
@@ -259,16 +266,12 @@ static void print_addresses(struct program *program) {
 
 /* Signals do to a command what they do to any program. */
 static int run_command(struct program *program) {
-  log_set_level(LOG_WARN);
   signals_ignore_broken_pipes();
   if (!script_begin_command(program->script, program->command, program->count,
                             program->arguments)) {
     return EXIT_APP;
   }
-  loop_stay_awake(&program->loop, true);
-  loop_hold(&program->loop, true);
-  loop_run(&program->loop);
-  loop_hold(&program->loop, false);
+  loop_run_kept(&program->loop);
   return script_status(program->script);
 }
 

@@ -1,7 +1,9 @@
 #include "dial.h"
 
 #include "base/mem.h"
+#include "impairment.h"
 #include "stream.h"
+#include "virtual_network.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -29,6 +31,8 @@ struct dial {
   int port;
   int error; /* of the last attempt that failed */
   bool is_pipe, is_secure;
+  bool is_here; /* its port is one of the test's network, */
+  bool is_live; /* and that is a live one */
   struct sockaddr_storage addresses[DIAL_ADDRESSES_MAX];
   struct attempt attempts[DIAL_ADDRESSES_MAX];
   char tried[ADDRESS_TEXT_MAX]; /* whom `error` is about */
@@ -62,15 +66,6 @@ void dial_cancel(struct dial *dial) {
   end(dial);
 }
 
-static void succeed(struct dial *dial, struct attempt *attempt) {
-  struct transport *transport = attempt->transport;
-  dial_done done = dial->done;
-  void *owner = dial->owner;
-  attempt->transport = NULL;
-  end(dial);
-  done(owner, transport, 0, NULL);
-}
-
 static const char *explain(const struct dial *dial, int error) {
   switch (error) {
   case UV_ETIMEDOUT:
@@ -102,6 +97,22 @@ static void fail(struct dial *dial, int error) {
   done(owner, NULL, error, reason);
 }
 
+static void succeed(struct dial *dial, struct transport *transport) {
+  struct virtual_network *network = dial->is_here ? dial->loop->network : NULL;
+  if (network) {
+    transport =
+        impairment_new(transport, network->clock, &network->impairments);
+  }
+  if (!transport) {
+    fail(dial, UV_ENOMEM);
+    return;
+  }
+  dial_done done = dial->done;
+  void *owner = dial->owner;
+  end(dial);
+  done(owner, transport, 0, NULL);
+}
+
 static void note_failure(struct dial *dial, size_t index, int error) {
   struct sockaddr *name = (struct sockaddr *)&dial->addresses[index];
   dial->error = error;
@@ -117,7 +128,9 @@ static void on_connected(uv_connect_t *request, int error) {
   struct dial *dial = attempt->dial;
   if (dial->done && attempt->transport) {
     if (!error) {
-      succeed(dial, attempt);
+      struct transport *transport = attempt->transport;
+      attempt->transport = NULL;
+      succeed(dial, transport);
     } else {
       note_failure(dial, (size_t)(attempt - dial->attempts), error);
       give_up(attempt);
@@ -178,10 +191,30 @@ static void try_next(struct dial *dial) {
     set_timer(dial, dial->begun < dial->count);
 }
 
+static bool is_here(const struct dial *dial) {
+  const struct virtual_network *network = dial->loop->network;
+  return network && !dial->is_pipe && virtual_network_has(network, dial->port);
+}
+
+static void connect_here(struct dial *dial) {
+  struct transport *transport = NULL;
+  if (!is_here(dial)) { /* any more */
+    fail(dial, UV_ECONNREFUSED);
+    return;
+  }
+  transport = virtual_network_connect(dial->loop->network, dial->port);
+  if (transport)
+    succeed(dial, transport);
+  else
+    fail(dial, UV_ENOMEM);
+}
+
 static void on_time(uv_timer_t *timer) {
   struct dial *dial = timer->data;
   if (dial->error && dial->count == 0) {
     fail(dial, dial->error);
+  } else if (dial->is_here && !dial->is_live) {
+    connect_here(dial);
   } else if (uv_now(timer->loop) >= dial->deadline) {
     if (dial->begun > 0) note_failure(dial, dial->begun - 1, UV_ETIMEDOUT);
     fail(dial, UV_ETIMEDOUT);
@@ -257,8 +290,9 @@ static void look_up(struct dial *dial) {
 /* An IP address needs no lookup, and so no thread. */
 static bool is_ip(struct dial *dial) {
   struct sockaddr_storage *to = &dial->addresses[0];
-  return uv_ip4_addr(dial->name, dial->port, (struct sockaddr_in *)to) == 0 ||
-         uv_ip6_addr(dial->name, dial->port, (struct sockaddr_in6 *)to) == 0;
+  const char *name = dial->is_here ? "127.0.0.1" : dial->name;
+  return uv_ip4_addr(name, dial->port, (struct sockaddr_in *)to) == 0 ||
+         uv_ip6_addr(name, dial->port, (struct sockaddr_in6 *)to) == 0;
 }
 
 static int check(const struct dial *dial) {
@@ -286,6 +320,8 @@ struct dial *dial_start(struct loop *loop, const struct dial_target *target,
   dial->port = target->port;
   dial->is_pipe = target->path != NULL;
   dial->is_secure = target->is_secure;
+  dial->is_here = is_here(dial);
+  dial->is_live = dial->is_here && loop->network->is_live;
   dial->owed = 1;
   dial->lookup.data = dial;
   uv_timer_init(&loop->uv, &dial->timer);

@@ -24,9 +24,13 @@ void memory_set_window(struct memory_transport *memory, size_t window);
 /* What the owner has written and the peer not yet taken. */
 const struct buffer *memory_received(struct memory_transport *memory);
 void memory_take(struct memory_transport *memory, size_t length);
+/* How many of the peer's bytes the owner has not read yet. */
+size_t memory_waiting(const struct memory_transport *memory);
 bool memory_is_shut_down(const struct memory_transport *memory);
 bool memory_is_closed(const struct memory_transport *memory);
 
+/* Would memory_run deliver anything? */
+bool memory_has_more(const struct memory_transport *memory);
 /* Delivers what is due (reads, written, closed). False when the transport has
  * been closed, and is gone. */
 bool memory_run(struct memory_transport *memory);

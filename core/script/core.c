@@ -147,5 +147,7 @@ int script_open_core(lua_State *L) {
   lua_setfield(L, -2, "options");
   script_push_handed(L);
   lua_setfield(L, -2, "handed");
+  testbed_push(L);
+  lua_setfield(L, -2, "testbed");
   return 1;
 }

@@ -86,8 +86,9 @@ struct script {
   int tell_redis;                     /* redis_object.c, in the registry */
   struct buffer addresses;
   struct watchdog watchdog;
-  bool is_command; /* and no app: command.c */
-  int status;      /* of the command that has ended */
+  struct testbed *testbed; /* of a test, or NULL: testbed.c */
+  bool is_command;         /* and no app: command.c */
+  int status;              /* of the command that has ended */
   size_t idle_count;
   struct coroutine idle[COROUTINES_KEPT];
 };
@@ -148,6 +149,17 @@ int script_open_core(lua_State *L);
 void script_register(lua_State *L, const luaL_Reg *functions);
 /* The same with the entries of a table in the registry. */
 void script_add_fields(lua_State *L, int registered);
+
+/* ---- testbed.c: what a test of an app stands on */
+
+/* The table core.testbed. */
+void testbed_push(lua_State *L);
+/* At the end of a turn: moves what is under way in a test. Shall the next turn
+ * begin at once? */
+bool testbed_turn(struct script *script);
+/* Something is done that may have consequences. */
+void testbed_note_stir(struct script *script);
+void testbed_free(struct script *script);
 
 /* ---- command.c */
 
@@ -300,6 +312,10 @@ bool task_is_cancelled(const struct task *task);
 bool task_run_timer(struct script *script, struct timer *timer);
 /* None of them goes on. */
 void tasks_drop(struct script *script);
+/* None but that one does. */
+void tasks_drop_but(struct script *script, const struct task *kept);
+/* `task` may be one that has ended. */
+bool task_exists(const struct script *script, const struct task *task);
 void task_open(lua_State *L);
 int task_spawn(lua_State *L);
 
@@ -464,5 +480,7 @@ void script_push_handed(lua_State *L);
 void script_close_listeners(struct script *script);
 void script_drop_services(struct script *script);
 void script_free_services(struct script *script);
+/* Every connection to them is gone. */
+void script_forget_services(struct script *script);
 
 #endif

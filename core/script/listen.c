@@ -390,3 +390,12 @@ void script_free_services(struct script *script) {
     free_service(owner_of(script->services.next));
   }
 }
+
+void script_forget_services(struct script *script) {
+  script_drop_services(script);
+  struct list *link = script->services.next;
+  for (; link != &script->services; link = link->next) {
+    script_release(script, owner_of(link)->handle);
+  }
+  script_free_services(script);
+}

@@ -68,6 +68,7 @@ return namespace("ratchet", {
   all = "ratchet.task:all",
   timeout = "ratchet.task:timeout",
   text = "ratchet.text",
+  testing = "ratchet.testing",
   version = function() return native.core().version end,
   server = namespace("ratchet.server", {
     EchoServer = "ratchet.server.echo_server",

@@ -9,12 +9,12 @@ describe("@NAME@", function()
   local function world(client)
     client:forget()
     server:advance(0.05)
-    return cjson.decode(client:receive())
+    return cjson.decode((client:receive()))
   end
 
   it("moves who wants to, once a frame, and not off the board", function()
     local ann = server:connect("/game")
-    local you = cjson.decode(ann:receive()).you
+    local you = cjson.decode((ann:receive())).you
     ann:send("right"):send("right")
     local players = world(ann).players
     assert.are.same({ { id = you, x = 1, y = 0, coins = 0 } }, players)
