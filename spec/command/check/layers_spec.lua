@@ -31,7 +31,8 @@ describe("layers", function()
     local server = WsServer(Chat)
     local by_local = { handle = function(_, request) return server:handle(request) end }
     assert.are.equal(Chat, layers.describe(by_local).value)
-    local by_field = { inner = by_local, handle = function(self, r) return self.inner:handle(r) end }
+    local by_field = { inner = by_local }
+    function by_field:handle(request) return self.inner:handle(request) end
     local found = layers.describe(by_field)
     assert.are.equal(Chat, found.value)
     assert.are.equal(by_local, found.layer)
