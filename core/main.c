@@ -271,7 +271,8 @@ static int run_command(struct program *program) {
                             program->arguments)) {
     return EXIT_APP;
   }
-  loop_run_kept(&program->loop);
+  loop_keep(&program->loop, true);
+  loop_run(&program->loop);
   return script_status(program->script);
 }
 
@@ -300,6 +301,7 @@ static void close_everything(struct program *program) {
     script_end_waits(program->script);
     loop_turn(&program->loop);
   }
+  loop_keep(&program->loop, false);
   script_end_waits(program->script); /* tasks need no connection */
   program->loop.on_turn = NULL;
   finish_app(program);

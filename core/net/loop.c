@@ -78,19 +78,13 @@ void loop_run(struct loop *loop) {
   uv_run(&loop->uv, UV_RUN_DEFAULT);
 }
 
-static void keep(struct loop *loop, bool is_kept) {
+void loop_keep(struct loop *loop, bool is_kept) {
   uv_handle_t *handle = (uv_handle_t *)&loop->before_poll;
   loop->is_kept = is_kept;
   if (is_kept)
     uv_ref(handle);
   else
     uv_unref(handle);
-}
-
-void loop_run_kept(struct loop *loop) {
-  keep(loop, true);
-  uv_run(&loop->uv, UV_RUN_DEFAULT);
-  keep(loop, false);
 }
 
 static void on_idle(uv_idle_t *handle) {
@@ -140,9 +134,9 @@ void loop_release_clock(struct loop *loop) {
 
 bool loop_is_alive(struct loop *loop) {
   bool is_kept = loop->is_kept;
-  keep(loop, false);
+  loop_keep(loop, false);
   bool is_alive = uv_loop_alive(&loop->uv) != 0;
-  keep(loop, is_kept);
+  loop_keep(loop, is_kept);
   return is_alive;
 }
 

@@ -24,7 +24,7 @@ struct virtual_network;
 struct loop {
   uv_loop_t uv;
   struct clock clock;
-  bool is_kept;     /* loop_run waits for loop_stop, whatever is left */
+  bool is_kept;     /* loop_keep */
   uint64_t held_at; /* where the clock stands still; 0: it goes */
   uint64_t ahead;   /* ms that it has been moved on while it stood */
   struct virtual_network *network; /* of a test; NULL: the kernel's */
@@ -45,8 +45,9 @@ struct loop {
 int loop_init(struct loop *loop);
 /* Until loop_stop, or until nothing is left to wait for. */
 void loop_run(struct loop *loop);
-/* Until loop_stop. */
-void loop_run_kept(struct loop *loop);
+/* While it is kept, having nothing to wait for neither ends loop_run nor makes
+ * loop_turn do nothing. */
+void loop_keep(struct loop *loop, bool is_kept);
 void loop_stop(struct loop *loop);
 /* Shall the next turn begin without waiting for anything? */
 void loop_stay_awake(struct loop *loop, bool awake);

@@ -95,9 +95,9 @@ struct transport *memory_transport_face(struct memory_transport *memory) {
   return &memory->base;
 }
 
-void memory_send(struct memory_transport *memory, const void *bytes,
+bool memory_send(struct memory_transport *memory, const void *bytes,
                  size_t length) {
-  buffer_append(&memory->incoming, bytes, length);
+  return buffer_append(&memory->incoming, bytes, length);
 }
 
 void memory_send_fin(struct memory_transport *memory) {

@@ -14,8 +14,9 @@ struct memory_transport;
 struct memory_transport *memory_transport_new(void);
 struct transport *memory_transport_face(struct memory_transport *memory);
 
-/* The peer's side. Bytes wait while the owner does not read. */
-void memory_send(struct memory_transport *memory, const void *bytes,
+/* The peer's side. Bytes wait while the owner does not read. False, and none of
+ * them will come, when there is no memory. */
+bool memory_send(struct memory_transport *memory, const void *bytes,
                  size_t length);
 void memory_send_fin(struct memory_transport *memory);
 void memory_break(struct memory_transport *memory, int error);

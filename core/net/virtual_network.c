@@ -151,7 +151,7 @@ static bool move(struct link *link, int from) {
   bool is_closed = memory_is_closed(end);
   if (length > room && !is_closed) length = room;
   if (length > 0) {
-    memory_send(to, bytes->bytes, length);
+    if (!memory_send(to, bytes->bytes, length)) memory_break(to, -ENOMEM);
     memory_take(end, length);
   }
   bool is_over = is_closed || memory_is_shut_down(end);

@@ -91,12 +91,12 @@ static bool move_on(struct script *script) {
 
 bool testbed_turn(struct script *script) {
   struct testbed *testbed = script->testbed;
-  if (!task_exists(script, testbed->test)) return is_stirring(script);
   bool has_moved = virtual_network_run(&testbed->network);
   if (has_moved || is_stirring(script)) {
     testbed_note_stir(script);
     return true;
   }
+  if (!task_exists(script, testbed->test)) return false;
   if (!is_quiet(script)) return true;
   testbed->quiet = 0;
   return move_on(script);

@@ -58,6 +58,7 @@ local function members(userdata)
 end
 note("core", names(core))
 note("options", names(core.options))
+note("testbed", names(core.testbed))
 note("topic", members(core.topic("x")))
 note("caller", members(core.caller({ path = "/" }, core.ticket(), 1)))
 local function nothing() end
@@ -90,6 +91,7 @@ async function namesOf(t, word) {
 const cases = [
   ['core', 'ratchet.core', 'core'],
   ['options', 'ratchet.core.Options', null],
+  ['testbed', 'ratchet.core.Testbed', 'Testbed'],
   ['caller', 'ratchet.Caller', 'Caller'],
   ['connection', 'ratchet.Connection', 'Connection'],
   ['redis', 'ratchet.RedisLink', 'RedisLink'],

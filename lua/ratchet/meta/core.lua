@@ -18,6 +18,7 @@
 ---@field options ratchet.core.Options what the command line said
 ---@field handed ratchet.core.Handed[] the listening sockets that whoever started the
 ---  program handed over with it (sd_listen_fds(3)); for listen to take one by its fd
+---@field testbed ratchet.core.Testbed what ratchet.testing stands on
 local core = {}
 
 ---@class ratchet.core.Options
@@ -174,6 +175,42 @@ function core.announce(url) end
 ---app.
 ---@param status integer the exit status, 0 to 255
 function core.finish(status) end
+
+---While a testbed is open, what listens on a port and who connects to that port are in a
+---network of its own, whatever the name of the host, and the clock stands still. The
+---task that has opened it is the test. When nothing moves any more and the test waits, for
+---whatever it is, the clock goes to the next alarm.
+---@class ratchet.core.Testbed
+local Testbed = {}
+
+---Opens it. Raises when one is open, or when it is not a task that calls.
+---@param isLive boolean? the network is the kernel's, on 127.0.0.1
+function Testbed.open(isLive) end
+
+---Waits until nothing moves any more, and lets no time pass. Raises where it is not the
+---test that calls.
+function Testbed.settle() end
+
+---Says goodbye (1001) to everybody, as SIGTERM does, and waits until they are gone, or the
+---time for that is over. Nobody listens any more. Raises as settle does.
+function Testbed.drain() end
+
+---Ends every listener, connection, timer and task but the test itself, without telling
+---who waits. Raises as settle does.
+---@return boolean isDone false while connections are on their way out: settle, and sweep
+---  again
+function Testbed.sweep() end
+
+---Closes it, and the clock goes on from where it stands. Raises before a sweep has
+---returned true.
+function Testbed.close() end
+
+---Makes the network of a connection that goes out in the testbed bad.
+---@param conn ratchet.Connection
+---@param impairment { rate: integer?, pieces: integer[]? } bytes a second each way, 0 or
+---  nil for no limit; the sizes of the pieces in which what is sent arrives, over and over
+---@return boolean done false for a connection that is gone, or is in no testbed
+function Testbed.impair(conn, impairment) end
 
 ---Seconds on a clock that never goes back; only differences mean something.
 ---@return number
