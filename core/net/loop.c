@@ -140,6 +140,10 @@ bool loop_is_alive(struct loop *loop) {
   return is_alive;
 }
 
+bool loop_has_requests(const struct loop *loop) {
+  return loop->uv.active_reqs.count > 0;
+}
+
 uint64_t loop_real_time(struct loop *loop) {
   return uv_now(&loop->uv);
 }

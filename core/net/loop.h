@@ -66,6 +66,8 @@ void loop_release_clock(struct loop *loop);
 /* Does anything of libuv's keep the loop alive: a socket, a timer, a request?
  */
 bool loop_is_alive(struct loop *loop);
+/* Is anything under way that ends by itself, such as the reading of a file? */
+bool loop_has_requests(const struct loop *loop);
 /* Milliseconds of the real time, whatever the clock says. */
 uint64_t loop_real_time(struct loop *loop);
 /* "1.44.2" */

@@ -17,7 +17,8 @@
 
 enum {
   QUIET_TURNS = 4, /* two of the loop: what one of them begins, the next ends */
-  PATIENCE = 5,    /* ms, where sockets of the kernel's may have more to say */
+  PATIENCE = 5,    /* ms, where sockets of the kernel's may have more to say, */
+  DISK_PATIENCE = 1000, /* and where a file is read, or a name looked up */
 };
 
 /* Owned by the script. */
@@ -65,7 +66,9 @@ static bool is_quiet(struct script *script) {
   struct testbed *testbed = script->testbed;
   if (++testbed->quiet < QUIET_TURNS) return false;
   if (!loop_is_alive(script->loop)) return true;
-  return loop_real_time(script->loop) - testbed->last_stir >= PATIENCE;
+  uint64_t patience =
+      loop_has_requests(script->loop) ? DISK_PATIENCE : PATIENCE;
+  return loop_real_time(script->loop) - testbed->last_stir >= patience;
 }
 
 /* It would wait for ever, where nothing comes from outside either. */
