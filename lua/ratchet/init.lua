@@ -37,6 +37,14 @@ local function namespace(prefix, modules)
   })
 end
 
+---@class ratchet.http
+---@field HttpServer ratchet.http.HttpServer
+---@field Router ratchet.http.Router
+---@field OriginCheck ratchet.http.OriginCheck
+---@field Request ratchet.http.Request
+---@field Response ratchet.http.Response
+---@field Static ratchet.http.Static
+
 ---@class ratchet
 ---@field App ratchet.App
 ---@field connect fun(address: string, options: ratchet.ConnectOptions?): any ...
@@ -52,6 +60,10 @@ end
 ---@field all fun(...: function): any ...
 ---@field timeout fun(seconds: number, fn: function, ...: any): any ...
 ---@field text table ratchet.text
+---@field testing table ratchet.testing
+---@field server { EchoServer: ratchet.server.EchoServer, IoServer: ratchet.server.IoServer }
+---@field http ratchet.http
+---@field websocket { WsServer: ratchet.websocket.WsServer }
 ---@field version string
 return namespace("ratchet", {
   App = "ratchet.app",
