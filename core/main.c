@@ -10,6 +10,8 @@
 #include "base/log.h"
 #include "base/pool.h"
 #include "net/signals.h"
+#include "net/tls.h"
+#include "net/tls_client.h"
 #include "proto/libraries.h"
 #include "script/script.h"
 #include "server/server.h"
@@ -18,6 +20,7 @@
 #include <getopt.h>
 #include <limits.h>
 #include <pthread.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -42,6 +45,8 @@ static const char usage[] =
     "\n"
     "  --host NAME        the address to listen on, over the app's own\n"
     "  --port N           the port to listen on, over the app's own; 0: any\n"
+    "  --dev-tls          TLS on each listener, with a certificate for\n"
+    "                     localhost that is made on the spot: for development\n"
     "  --development      what is refused, and why, is told to the client too\n"
     "  --log-level LEVEL  debug, info (default), warn, error, off\n"
     "  --log-format FORM  text (default) or json, a line an event, on stderr\n"
@@ -98,6 +103,7 @@ static int print_version(void) {
 enum {
   OPTION_HOST = 256,
   OPTION_PORT,
+  OPTION_DEV_TLS,
   OPTION_DEVELOPMENT,
   OPTION_LEVEL,
   OPTION_FORMAT,
@@ -106,6 +112,7 @@ enum {
 static const struct option long_options[] = {
     {"host", required_argument, NULL, OPTION_HOST},
     {"port", required_argument, NULL, OPTION_PORT},
+    {"dev-tls", no_argument, NULL, OPTION_DEV_TLS},
     {"development", no_argument, NULL, OPTION_DEVELOPMENT},
     {"log-level", required_argument, NULL, OPTION_LEVEL},
     {"log-format", required_argument, NULL, OPTION_FORMAT},
@@ -123,6 +130,7 @@ static int read_option(struct program *program, int option, const char *value) {
   case OPTION_PORT:
     if (read_port(value, &program->options.port)) return -1;
     return complain("--port takes a number from 0 to 65535, not ", value);
+  case OPTION_DEV_TLS: program->options.dev_tls = true; return -1;
   case OPTION_DEVELOPMENT: program->options.development = true; return -1;
   case OPTION_LEVEL:
     if (!log_level_named(value, &level)) {
@@ -229,14 +237,21 @@ static void on_drained(void *owner) {
 }
 
 /* The first asks everybody to go; the second does not wait for them. */
-static void on_signal(void *owner, int number) {
-  struct program *program = owner;
+static void leave(struct program *program, int number) {
   bool is_first = !program->server.draining;
   log_printf(LOG_INFO, "signal %d: %s %zu connections", number,
              is_first ? "saying goodbye to" : "dropping",
              program->server.count);
   script_stop_listening(program->script);
   server_drain(&program->server, on_drained, program);
+}
+
+static void on_signal(void *owner, int number) {
+  struct program *program = owner;
+  if (number == SIGHUP)
+    script_reload_certificates(program->script);
+  else
+    leave(program, number);
 }
 
 static bool load(struct program *program) {
@@ -307,6 +322,9 @@ static void close_everything(struct program *program) {
   finish_app(program);
   script_free(program->script);
   server_free(&program->server);
+  tls_client_drain();
+  tls_drain();
+  tls_library_stop();
   pool_drain();
   /* The loop stays: closing it would give SIGTERM its default action back, for
    * one that comes while the process ends. */

@@ -307,6 +307,14 @@ describe("App:run", function()
     }, core.announced)
   end)
 
+  it("announces https and wss, and leaves 443 out", function()
+    local app = App{ port = 443, tls = { cert = "x.pem" } }
+    app:route("/ws", { onMessage = function() end }, { "*" })
+    app:get("/", function() end)
+    app:run()
+    assert.are.same({ "https://localhost/", "wss://localhost/ws" }, core.announced)
+  end)
+
   it("announces the real port, and leaves 80 out", function()
     local app = App("localhost", 0)
     app:get("/", page)

@@ -62,6 +62,7 @@ describe("connect", function()
       connecting("wss://h", {
         protocols = { "a", "b" }, origin = "http://o", headers = { ["X-A"] = { "1", "2" } },
         connectTimeout = 1, handshakeTimeout = 2, unix = "/run/s", maxMessageSize = 9,
+        ca = "/ca.pem", serverName = "b", insecure = true,
       })
       local job = last().job
       assert.are.equal("a, b", job.protocols)
@@ -70,6 +71,9 @@ describe("connect", function()
       assert.are.equal(2, job.handshakeTimeout)
       assert.are.equal("/run/s", job.path)
       assert.is_true(job.secure)
+      assert.are.equal("/ca.pem", job.ca)
+      assert.are.equal("b", job.serverName)
+      assert.is_true(job.insecure)
       assert.are.same({ maxMessageSize = 9 }, job.endpoint.limits)
     end)
 

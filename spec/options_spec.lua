@@ -38,6 +38,40 @@ describe("options.listener", function()
   end)
 end)
 
+describe("options.limits", function()
+  local function refused_limits(given, message)
+    assert.has_error(function() options.check(given, options.limits, "f") end, message)
+  end
+
+  it("takes deflate as a switch or as a table", function()
+    for _, deflate in ipairs({ true, {}, {
+      level = 9, memLevel = 1, windowBits = 9, threshold = 0, serverContext = "dedicated",
+      clientContext = "shared",
+    } }) do
+      local given = { deflate = deflate }
+      assert.are.equal(given, options.check(given, options.limits, "f"))
+    end
+    assert.has_no_error(function() options.check({ deflate = false }, options.limits, "f") end)
+    refused_limits({ deflate = "yes" },
+      'f: option "deflate" must be true, false or a table of options; it is "yes"')
+  end)
+
+  it("looks into the table of deflate", function()
+    refused_limits({ deflate = { levle = 1 } },
+      'f: option "deflate": unknown option "levle"; did you mean "level"?')
+    refused_limits({ deflate = { level = 10 } },
+      'f: option "deflate": option "level" must be a whole number from 1 to 9; it is 10')
+    refused_limits({ deflate = { level = 0 } },
+      'f: option "deflate": option "level" must be a whole number from 1 to 9; it is 0')
+    refused_limits({ deflate = { windowBits = 8 } },
+      'f: option "deflate": option "windowBits" must be a whole number from 9 to 15; it is 8')
+    refused_limits({ deflate = { serverContext = "own" } },
+      'f: option "deflate": option "serverContext" must be "shared" or "dedicated"; it is "own"')
+    refused_limits({ deflate = { threshold = -1 } }, 'f: option "deflate": option "threshold" '
+      .. "must be a whole number from 0 to 1073741824; it is -1")
+  end)
+end)
+
 describe("options.check", function()
   it("returns what it was given", function()
     local given = {

@@ -88,7 +88,7 @@ end
 function Rooms:onError(conn) conn:close(1011) end
 
 local app = ratchet.App("localhost", 8080)
-app:route("/room/{name}", Rooms, nil, nil, { maxMessageSize = 16384 })
+app:route("/room/{name}", Rooms, nil, nil, { maxMessageSize = 16384, deflate = true })
 
 local folder = debug.getinfo(1, "S").source:match("^@(.*/)") or ""
 app:get("/", function(_, response) return response:file(folder .. "page.html") end)

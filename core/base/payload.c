@@ -26,5 +26,6 @@ struct payload *payload_borrow(size_t head_length, const void *body,
 void payload_drop(struct payload *payload) {
   if (--payload->references > 0) return;
   if (payload->release) payload->release(payload->owner, payload->tag);
+  if (payload->twin) payload_drop(payload->twin);
   pool_give(payload, sizeof *payload + payload->head_length);
 }

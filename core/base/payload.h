@@ -5,6 +5,9 @@
  * Small ones are one block, bytes and all. A large one borrows its body (a
  * string that a script owns) and holds only what stands before it, so that it
  * is sent without a copy.
+ *
+ * The same message in another form (compressed) hangs on the payload as its
+ * twin, so that it is made once, whoever it is sent to, and lives as long.
  */
 #ifndef RATCHET_BASE_PAYLOAD_H
 #define RATCHET_BASE_PAYLOAD_H
@@ -16,15 +19,17 @@
 typedef void (*payload_release)(void *owner, int tag);
 
 /* Owned by its references: who makes one holds the first, each queue it stands
- * on holds one; the last to drop it frees it and releases the body. */
+ * on holds one; the last to drop it frees it and releases the body. Holds its
+ * twin, which may have one in turn. */
 struct payload {
   uint32_t references;
-  int tag;
+  int tag; /* for whoever made it */
   size_t head_length;
   size_t body_length; /* 0 for one without a borrowed body */
   const uint8_t *body;
   payload_release release;
   void *owner;
+  struct payload *twin; /* or NULL */
   uint8_t head[];
 };
 

@@ -3,6 +3,7 @@
 #include "base/mem.h"
 #include "impairment.h"
 #include "stream.h"
+#include "tls_client.h"
 #include "virtual_network.h"
 
 #include <stdio.h>
@@ -25,14 +26,19 @@ struct dial {
   uint64_t deadline;
   uv_timer_t timer;
   uv_getaddrinfo_t lookup;
-  unsigned owed;   /* callbacks: the timer's close, lookup, attempts */
+  unsigned owed;   /* callbacks: the timer's close, lookup, attempts, TLS's */
   unsigned trying; /* attempts that have not ended */
   size_t count, begun;
   int port;
   int error; /* of the last attempt that failed */
-  bool is_pipe, is_secure;
-  bool is_here; /* its port is one of the test's network, */
-  bool is_live; /* and that is a live one */
+  bool is_pipe;
+  bool is_here;              /* its port is one of the test's network, */
+  bool is_live;              /* and that is a live one */
+  struct tls_config *tls;    /* NULL: not over TLS */
+  struct transport *secured; /* TLS is being agreed on, or NULL */
+  const char *server_name;   /* behind the name */
+  const char *why;           /* of `error`, where more is known than that */
+  char *text;                /* that, when it is ours; or NULL */
   struct sockaddr_storage addresses[DIAL_ADDRESSES_MAX];
   struct attempt attempts[DIAL_ADDRESSES_MAX];
   char tried[ADDRESS_TEXT_MAX]; /* whom `error` is about */
@@ -40,7 +46,10 @@ struct dial {
 };
 
 static void release(struct dial *dial) {
-  if (--dial->owed == 0) mem_free(dial);
+  if (--dial->owed > 0) return;
+  if (dial->tls) tls_client_drop(dial->tls);
+  mem_free(dial->text);
+  mem_free(dial);
 }
 
 static void on_timer_closed(uv_handle_t *handle) {
@@ -58,6 +67,8 @@ static void give_up(struct attempt *attempt) {
 static void end(struct dial *dial) {
   dial->done = NULL;
   for (size_t i = 0; i < dial->begun; i++) give_up(&dial->attempts[i]);
+  if (dial->secured) dial->secured->ops->close(dial->secured);
+  dial->secured = NULL;
   uv_cancel((uv_req_t *)&dial->lookup);
   uv_close((uv_handle_t *)&dial->timer, on_timer_closed);
 }
@@ -66,12 +77,20 @@ void dial_cancel(struct dial *dial) {
   end(dial);
 }
 
+static void succeed(struct dial *dial, struct transport *transport) {
+  dial_done done = dial->done;
+  void *owner = dial->owner;
+  end(dial);
+  done(owner, transport, 0, NULL);
+}
+
 static const char *explain(const struct dial *dial, int error) {
+  if (dial->why) return dial->why;
   switch (error) {
   case UV_ETIMEDOUT:
+    if (dial->secured) return "TLS was not agreed on in time";
     return dial->count ? "no answer in time" : "the name was not found in time";
   case UV_EAI_NONAME: return "there is no such name";
-  case UV_EPROTONOSUPPORT: return "TLS is not there yet for clients";
   default: return uv_strerror(error);
   }
 }
@@ -97,28 +116,105 @@ static void fail(struct dial *dial, int error) {
   done(owner, NULL, error, reason);
 }
 
-static void succeed(struct dial *dial, struct transport *transport) {
-  struct virtual_network *network = dial->is_here ? dial->loop->network : NULL;
-  if (network) {
-    transport =
-        impairment_new(transport, network->clock, &network->impairments);
-  }
-  if (!transport) {
-    fail(dial, UV_ENOMEM);
-    return;
-  }
-  dial_done done = dial->done;
-  void *owner = dial->owner;
-  end(dial);
-  done(owner, transport, 0, NULL);
-}
-
 static void note_failure(struct dial *dial, size_t index, int error) {
   struct sockaddr *name = (struct sockaddr *)&dial->addresses[index];
   dial->error = error;
   if (dial->is_pipe) return;
   struct address address = address_of(name);
   address_format(&address, dial->tried);
+}
+
+/* ---- TLS: the transport is the dial's until it is open or has closed */
+
+static size_t tls_space(void *owner, uint8_t **bytes) {
+  (void)owner;
+  (void)bytes;
+  return 0;
+}
+
+static void tls_read(void *owner, uint8_t *bytes, size_t length) {
+  (void)owner; /* nothing comes before it is open */
+  (void)bytes;
+  (void)length;
+}
+
+static void tls_ended(void *owner, int error) {
+  struct dial *dial = owner;
+  (void)error; /* `why` says more */
+  if (!dial->secured) return;
+  dial->why = dial->secured->ops->why(dial->secured);
+  fail(dial, UV_ECONNABORTED);
+}
+
+static void tls_written(void *owner, int error) {
+  (void)owner; /* nothing is written before it is open */
+  (void)error;
+}
+
+static void tls_closed(void *owner) {
+  release(owner);
+}
+
+static void tls_opened(void *owner) {
+  struct dial *dial = owner;
+  struct transport *transport = dial->secured;
+  transport->ops->stop_reading(transport);
+  dial->secured = NULL;
+  succeed(dial, transport);
+  release(dial);
+}
+
+static const struct transport_events tls_events = {
+    .space = tls_space,
+    .read = tls_read,
+    .ended = tls_ended,
+    .written = tls_written,
+    .closed = tls_closed,
+    .opened = tls_opened,
+};
+
+static void set_timer(struct dial *dial, bool is_more);
+
+/* One address has answered: it is that one, whatever its TLS says. */
+static void secure(struct dial *dial, struct transport *below) {
+  struct transport *transport =
+      tls_client_wrap(dial->tls, below, dial->server_name);
+  if (!transport) {
+    below->ops->close(below);
+    fail(dial, UV_ENOMEM);
+    return;
+  }
+  for (size_t i = 0; i < dial->begun; i++) give_up(&dial->attempts[i]);
+  dial->owed++;
+  dial->begun = dial->count;
+  dial->secured = transport;
+  transport->events = &tls_events;
+  transport->owner = dial;
+  set_timer(dial, false);
+  int error = transport->ops->start_reading(transport);
+  if (!error) return;
+  dial->why = transport->ops->why(transport);
+  fail(dial, UV_ECONNABORTED);
+}
+
+/* ---- one address after the other */
+
+/* In the network of a test it can be made bad. */
+static struct transport *impairable(struct dial *dial,
+                                    struct transport *transport) {
+  struct virtual_network *network = dial->is_here ? dial->loop->network : NULL;
+  if (!network) return transport;
+  return impairment_new(transport, network->clock, &network->impairments);
+}
+
+static void answered(struct dial *dial, struct transport *transport) {
+  transport = impairable(dial, transport);
+  if (!transport)
+    fail(dial, UV_ENOMEM);
+  else if (dial->tls)
+    secure(dial, transport);
+  else
+    succeed(dial, transport);
 }
 
 static void try_next(struct dial *dial);
@@ -130,7 +226,7 @@ static void on_connected(uv_connect_t *request, int error) {
     if (!error) {
       struct transport *transport = attempt->transport;
       attempt->transport = NULL;
-      succeed(dial, transport);
+      answered(dial, transport);
     } else {
       note_failure(dial, (size_t)(attempt - dial->attempts), error);
       give_up(attempt);
@@ -204,7 +300,7 @@ static void connect_here(struct dial *dial) {
   }
   transport = virtual_network_connect(dial->loop->network, dial->port);
   if (transport)
-    succeed(dial, transport);
+    answered(dial, transport);
   else
     fail(dial, UV_ENOMEM);
 }
@@ -213,10 +309,11 @@ static void on_time(uv_timer_t *timer) {
   struct dial *dial = timer->data;
   if (dial->error && dial->count == 0) {
     fail(dial, dial->error);
-  } else if (dial->is_here && !dial->is_live) {
+  } else if (dial->is_here && !dial->is_live && !dial->secured) {
     connect_here(dial);
   } else if (uv_now(timer->loop) >= dial->deadline) {
-    if (dial->begun > 0) note_failure(dial, dial->begun - 1, UV_ETIMEDOUT);
+    if (dial->begun > 0 && !dial->secured)
+      note_failure(dial, dial->begun - 1, UV_ETIMEDOUT);
     fail(dial, UV_ETIMEDOUT);
   } else {
     try_next(dial);
@@ -297,7 +394,6 @@ static bool is_ip(struct dial *dial) {
 
 static int check(const struct dial *dial) {
   size_t length = strlen(dial->name);
-  if (dial->is_secure) return UV_EPROTONOSUPPORT;
   if (length == 0) return UV_EINVAL;
   if (!dial->is_pipe) {
     return dial->port < 1 || dial->port > 65535 ? UV_EINVAL : 0;
@@ -307,19 +403,46 @@ static int check(const struct dial *dial) {
   return fits ? 0 : UV_ENAMETOOLONG;
 }
 
-struct dial *dial_start(struct loop *loop, const struct dial_target *target,
-                        uint32_t timeout, dial_done done, void *owner) {
+/* What the certificate must be for: a unix socket has no name of its own. */
+static const char *name_of_server(const struct dial_target *target) {
+  if (target->server_name) return target->server_name;
+  return target->host ? target->host : "localhost";
+}
+
+/* 0 or a negative errno. */
+static int prepare_tls(struct dial *dial, const struct dial_target *target) {
+  char error[TLS_ERROR_MAX];
+  if (!target->is_secure) return 0;
+  dial->tls = tls_client_config(&target->tls, error);
+  if (dial->tls) return 0;
+  size_t size = strlen(error) + 1;
+  dial->text = mem_alloc(size);
+  if (!dial->text) return UV_ENOMEM;
+  dial->why = memcpy(dial->text, error, size);
+  return UV_EINVAL;
+}
+
+static struct dial *new_dial(const struct dial_target *target) {
   const char *name = target->path ? target->path : target->host;
-  size_t size = strlen(name) + 1;
-  struct dial *dial = mem_alloc_zeroed(1, sizeof *dial + size);
+  const char *server_name = name_of_server(target);
+  size_t size = strlen(name) + 1, more = strlen(server_name) + 1;
+  struct dial *dial = mem_alloc_zeroed(1, sizeof *dial + size + more);
   if (!dial) return NULL;
   memcpy(dial->name, name, size);
+  memcpy(dial->name + size, server_name, more);
+  dial->server_name = dial->name + size;
+  return dial;
+}
+
+struct dial *dial_start(struct loop *loop, const struct dial_target *target,
+                        uint32_t timeout, dial_done done, void *owner) {
+  struct dial *dial = new_dial(target);
+  if (!dial) return NULL;
   dial->loop = loop;
   dial->done = done;
   dial->owner = owner;
   dial->port = target->port;
   dial->is_pipe = target->path != NULL;
-  dial->is_secure = target->is_secure;
   dial->is_here = is_here(dial);
   dial->is_live = dial->is_here && loop->network->is_live;
   dial->owed = 1;
@@ -329,6 +452,7 @@ struct dial *dial_start(struct loop *loop, const struct dial_target *target,
   uv_update_time(&loop->uv);
   dial->deadline = uv_now(&loop->uv) + timeout;
   int error = check(dial);
+  if (!error) error = prepare_tls(dial, target);
   if (error || dial->is_pipe || is_ip(dial))
     go_on_later(dial, error);
   else

@@ -8,6 +8,7 @@
 enum {
   HELD_MAX = 64 * 1024, /* that wait here before try_write takes no more */
   SCRATCH = 1024,
+  PAUSE = 50, /* ms */
 };
 
 /* Owns the transport inside; freed when that is closed. */
@@ -62,12 +63,12 @@ static void read_on(struct impaired *impaired) {
   impaired->inner->ops->start_reading(impaired->inner);
 }
 
-/* A byte's time from now, and 10 ms at least. */
+/* A byte's time from now, and long enough for it to be worth the while. */
 static void wait_for_budget(struct impaired *impaired) {
   uint64_t byte = 1000 / impaired->impairment.rate + 1;
   if (clock_has(&impaired->alarm)) return;
   clock_set(impaired->clock, &impaired->alarm,
-            clock_now(impaired->clock) + (byte > 10 ? byte : 10));
+            clock_now(impaired->clock) + (byte > PAUSE ? byte : PAUSE));
 }
 
 static void on_alarm(struct alarm *alarm) {

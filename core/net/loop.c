@@ -121,7 +121,7 @@ void loop_hold_clock(struct loop *loop) {
 bool loop_move_clock(struct loop *loop) {
   uint64_t next = clock_next(&loop->clock);
   if (next == CLOCK_NEVER) return false;
-  if (next > loop->held_at) loop->held_at = next;
+  loop->held_at = next > loop->held_at ? next : loop->held_at + 1;
   clock_ring(&loop->clock);
   return true;
 }

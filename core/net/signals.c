@@ -13,11 +13,11 @@ void signals_ignore_broken_pipes(void) {
 
 int signals_watch(struct signals *signals, struct loop *loop,
                   void (*asked)(void *owner, int number), void *owner) {
-  static const int numbers[] = {SIGTERM, SIGINT};
+  static const int numbers[] = {SIGTERM, SIGINT, SIGHUP};
   signals->asked = asked;
   signals->owner = owner;
   signals_ignore_broken_pipes();
-  for (int i = 0; i < 2; i++) {
+  for (int i = 0; i < SIGNALS; i++) {
     uv_signal_t *handle = &signals->handles[i];
     int error = uv_signal_init(&loop->uv, handle);
     if (error) return error;

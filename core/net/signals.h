@@ -1,12 +1,14 @@
-/* signals - SIGTERM and SIGINT as events of the loop. */
+/* signals - SIGTERM, SIGINT and SIGHUP as events of the loop. */
 #ifndef RATCHET_NET_SIGNALS_H
 #define RATCHET_NET_SIGNALS_H
 
 #include "loop.h"
 
+enum { SIGNALS = 3 };
+
 /* Owned by main, by value; `asked` is called with the signal's number. */
 struct signals {
-  uv_signal_t handles[2];
+  uv_signal_t handles[SIGNALS];
   void (*asked)(void *owner, int number);
   void *owner;
 };

@@ -24,18 +24,27 @@ static bool write_line(struct buffer *to, struct slice name,
   return value.length == 0 || http_response_header(to, name, value);
 }
 
-bool client_handshake_write(struct buffer *to, struct slice target,
-                            struct slice host, struct slice key,
-                            struct slice protocols, struct slice headers) {
+static bool write_offer(struct buffer *to, const struct deflate_terms *offer) {
+  char text[DEFLATE_TERMS_MAX];
+  if (!offer) return true;
+  size_t length = deflate_write_offer(offer, text);
+  return write_line(to, SLICE("Sec-WebSocket-Extensions"),
+                    (struct slice){text, length});
+}
+
+bool client_handshake_write(struct buffer *to,
+                            const struct client_request *request) {
+  struct slice target = request->target, headers = request->headers;
   return buffer_append_text(to, "GET ") &&
          buffer_append(to, target.at, target.length) &&
          buffer_append_text(to, " HTTP/1.1\r\n") &&
-         write_line(to, SLICE("Host"), host) &&
+         write_line(to, SLICE("Host"), request->host) &&
          buffer_append_text(to, "Upgrade: websocket\r\n"
                                 "Connection: Upgrade\r\n"
                                 "Sec-WebSocket-Version: 13\r\n") &&
-         write_line(to, SLICE("Sec-WebSocket-Key"), key) &&
-         write_line(to, SLICE("Sec-WebSocket-Protocol"), protocols) &&
+         write_line(to, SLICE("Sec-WebSocket-Key"), request->key) &&
+         write_line(to, SLICE("Sec-WebSocket-Protocol"), request->protocols) &&
+         write_offer(to, request->deflate) &&
          buffer_append(to, headers.at, headers.length) &&
          buffer_append(to, "\r\n", 2);
 }
@@ -96,14 +105,27 @@ static const char *check_protocol(const struct http_head *head,
   return "The 101 has a sub-protocol that was not asked for.";
 }
 
-const char *client_handshake_check(const struct http_answer *answer,
-                                   struct slice key, struct slice protocols,
-                                   struct slice *protocol) {
-  const struct http_head *head = &answer->head;
-  const char *why = check_switch(head);
-  if (!why) why = check_accept(head, key);
-  if (!why && http_head_get(head, "sec-websocket-extensions", 0).length > 0) {
+static const char *check_extensions(const struct http_head *head,
+                                    const struct deflate_terms *offer,
+                                    struct client_choice *choice) {
+  const char *why = NULL;
+  choice->is_deflated = false;
+  if (offer) {
+    choice->is_deflated =
+        deflate_read_answer(head, offer, &choice->deflate, &why) > 0;
+  } else if (http_head_get(head, "sec-websocket-extensions", 0).length > 0) {
     why = "The 101 has an extension that was not asked for.";
   }
-  return why ? why : check_protocol(head, protocols, protocol);
+  return why;
+}
+
+const char *client_handshake_check(const struct http_answer *answer,
+                                   const struct client_request *request,
+                                   struct client_choice *choice) {
+  const struct http_head *head = &answer->head;
+  const char *why = check_switch(head);
+  if (!why) why = check_accept(head, request->key);
+  if (!why) why = check_extensions(head, request->deflate, choice);
+  if (why) return why;
+  return check_protocol(head, request->protocols, &choice->protocol);
 }

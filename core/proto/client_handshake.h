@@ -6,6 +6,7 @@
 #define RATCHET_PROTO_CLIENT_HANDSHAKE_H
 
 #include "base/buffer.h"
+#include "deflate_terms.h"
 #include "http_answer.h"
 
 enum { CLIENT_KEY_SIZE = 24 }; /* base64 of 16 bytes */
@@ -13,20 +14,32 @@ enum { CLIENT_KEY_SIZE = 24 }; /* base64 of 16 bytes */
 /* A key that nobody can foresee, not terminated. False: there is none. */
 bool client_handshake_key(char key[CLIENT_KEY_SIZE]);
 
-/* The request. `target` and `host` go out as they are, and so do `headers`,
- * ready-made lines, each with its CR LF; `protocols` is a list of tokens with
- * commas, or empty. False when there is no memory. */
-bool client_handshake_write(struct buffer *to, struct slice target,
-                            struct slice host, struct slice key,
-                            struct slice protocols, struct slice headers);
+/* What is asked for. `target` and `host` go out as they are, and so do
+ * `headers`, ready-made lines, each with its CR LF; `protocols` is a list of
+ * tokens with commas, or empty; `deflate` is NULL when nothing is offered. */
+struct client_request {
+  struct slice target, host, key, protocols, headers;
+  const struct deflate_terms *deflate;
+};
+
+/* What the server chose of it. The sub-protocol is as it stands in `protocols`,
+ * or empty. */
+struct client_choice {
+  struct slice protocol;
+  bool is_deflated;
+  struct deflate_terms deflate;
+};
+
+/* False when there is no memory. */
+bool client_handshake_write(struct buffer *to,
+                            const struct client_request *request);
 /* May the app not set it, because the handshake does? */
 bool client_handshake_sets(struct slice name);
 
-/* Is this 101 the answer to that key and these protocols? Then NULL, and the
- * sub-protocol that was chosen, as it stands in `protocols`, or empty; else why
- * not, in one sentence. No extension is offered, so none may be there. */
+/* Is this 101 an answer to that key, these protocols and this offer? Then NULL,
+ * and what was chosen; else why not, in one sentence. */
 const char *client_handshake_check(const struct http_answer *answer,
-                                   struct slice key, struct slice protocols,
-                                   struct slice *protocol);
+                                   const struct client_request *request,
+                                   struct client_choice *choice);
 
 #endif

@@ -21,6 +21,7 @@ enum opcode {
 enum {
   FRAME_HEADER_MAX = 14, /* with a mask; 10 without */
   FRAME_CONTROL_MAX = 125,
+  FRAME_DEFLATED = 0x40, /* RSV1 in byte 0: RFC 7692 6 */
 };
 
 /* Writes the header of an unmasked, final frame; returns its size, 2 to 10. */

@@ -1,5 +1,6 @@
 #include "framed.h"
 
+#include "base/mem.h"
 #include "base/random.h"
 #include "close_code.h"
 
@@ -71,4 +72,36 @@ struct payload *framed_masked(const struct payload *frame) {
   }
   frame_mask(bytes, inner + frame->body_length, key, 0);
   return payload;
+}
+
+size_t framed_length(const struct payload *frame) {
+  return payload_length(frame) - header_size(frame->head[1]);
+}
+
+static void free_body(void *owner, int tag) {
+  (void)tag;
+  mem_free(owner);
+}
+
+struct payload *framed_deflated(const struct payload *frame,
+                                struct deflater *deflater) {
+  enum opcode opcode = frame->head[0] & 0x0F;
+  const uint8_t *bytes = frame->body_length
+                             ? frame->body
+                             : frame->head + header_size(frame->head[1]);
+  struct deflated deflated;
+  if (!deflater_run(deflater, bytes, framed_length(frame), &deflated)) {
+    return NULL;
+  }
+  struct payload *payload =
+      deflated.owned ? framed_borrow(opcode, deflated.bytes, deflated.length,
+                                     free_body, deflated.owned, 0)
+                     : framed_copy(opcode, deflated.bytes, deflated.length);
+  if (payload) {
+    payload->head[0] |= FRAME_DEFLATED;
+    return payload;
+  }
+  mem_free(deflated.owned);
+  deflater_rest(deflater); /* nobody gets what its context has seen */
+  return NULL;
 }

@@ -9,6 +9,8 @@
  */
 #include "handshake.h"
 
+#include "extension.h"
+
 #include <errno.h>
 #include <mbedtls/base64.h>
 #include <mbedtls/sha1.h>
@@ -130,46 +132,26 @@ static bool check_protocols(const struct http_head *head,
   }
 }
 
-/* A quoted string that, unquoted, is a token (RFC 6455 9.1). What it may hold
- * is thus never a comma or a semicolon, so cutting at these first is right. */
-static bool is_quoted_token(struct slice text) {
-  size_t found = 0;
+static bool take_extension(struct slice *rest) {
+  struct extension extension;
+  struct extension_parameter parameter;
 
-  if (text.length < 2 || text.at[text.length - 1] != '"') return false;
-  for (size_t i = 1; i < text.length - 1; i++) {
-    if (text.at[i] == '\\' && ++i == text.length - 1) return false;
-    if (!http_is_token((struct slice){text.at + i, 1})) return false;
-    found++;
-  }
-  return found > 0;
-}
-
-static bool is_parameter(struct slice text) {
-  struct slice name = slice_trim(slice_cut(&text, '='));
-  if (!http_is_token(name)) return false;
-  if (!text.at) return true;
-
-  struct slice value = slice_trim(text);
-  if (value.length > 0 && value.at[0] == '"') return is_quoted_token(value);
-  return http_is_token(value);
-}
-
-static bool is_extension(struct slice text) {
-  if (!http_is_token(slice_trim(slice_cut(&text, ';')))) return false;
-  while (text.at) {
-    if (!is_parameter(slice_trim(slice_cut(&text, ';')))) return false;
+  if (!extension_take(rest, &extension)) return false;
+  while (extension.parameters.at) {
+    if (!extension_take_parameter(&extension, &parameter)) return false;
   }
   return true;
 }
 
-/* Unknown extensions are well and good: they are not agreed to. */
+/* Unknown extensions are well and good: they are not agreed to. What is known
+ * is agreed on in deflate_terms.c. */
 static bool check_extensions(const struct http_head *head,
                              struct refusal *refusal) {
   for (size_t n = 0;; n++) {
     struct slice rest = http_head_get(head, "sec-websocket-extensions", n);
     if (!rest.at) return true;
     while (rest.at) {
-      if (is_extension(slice_trim(slice_cut(&rest, ',')))) continue;
+      if (take_extension(&rest)) continue;
       return refuse(refusal, 400, "Sec-WebSocket-Extensions is malformed.");
     }
   }

@@ -1,5 +1,6 @@
 #include "lesson.h"
 
+#include <stdbool.h>
 #include <string.h>
 
 struct lesson {
@@ -208,11 +209,33 @@ static const struct lesson lessons[] = {
     {"Forwarded and X-Forwarded-For name different clients: neither is "
      "believed",
      "RFC 7239 8.1: let the proxy take away the one that it does not write."},
+    {"A frame that does not begin a message is marked as compressed.",
+     "RFC 7692 6.1: RSV1 is set in the first frame of a message only; mend the "
+     "client's library."},
+    {"A compressed message cannot be inflated.",
+     "RFC 7692 7.2.2: the compressed bytes are damaged, or of another stream; "
+     "mend the client's library, or connect without permessage-deflate."},
+    {"closed: the TLS handshake took too long",
+     "RFC 8446 4: a scanner, or a client that waits for a plain connection; is "
+     "its address wss:// or https://?"},
+    {"400: plain HTTP on a port that speaks TLS",
+     "RFC 9110 4.2.2: write https:// or wss:// in the address; or listen "
+     "without tls."},
+    {"the TLS handshake failed*",
+     "RFC 8446 6.2: old clients do not know TLS 1.2, others do not trust the "
+     "certificate: `openssl s_client -connect HOST:PORT` shows more."},
 };
+
+/* A star at the end of a lesson's reason stands for whatever follows. */
+static bool is_of(const char *pattern, const char *reason) {
+  size_t length = strlen(pattern);
+  if (pattern[length - 1] != '*') return strcmp(pattern, reason) == 0;
+  return strncmp(pattern, reason, length - 1) == 0;
+}
 
 const char *lesson_of(const char *reason) {
   for (size_t i = 0; i < sizeof lessons / sizeof *lessons; i++) {
-    if (strcmp(lessons[i].reason, reason) == 0) return lessons[i].text;
+    if (is_of(lessons[i].reason, reason)) return lessons[i].text;
   }
   return "";
 }

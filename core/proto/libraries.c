@@ -2,6 +2,7 @@
 
 #include <llhttp.h>
 #include <mbedtls/version.h>
+#include <zlib.h>
 
 #define TEXT_OF(number) #number
 #define TEXT(number)    TEXT_OF(number)
@@ -10,5 +11,6 @@
   "." TEXT(LLHTTP_VERSION_MINOR) "." TEXT(LLHTTP_VERSION_PATCH)
 
 const char *proto_libraries(void) {
-  return "llhttp " LLHTTP_VERSION ", " MBEDTLS_VERSION_STRING_FULL;
+  return "llhttp " LLHTTP_VERSION ", zlib " ZLIB_VERSION
+         ", " MBEDTLS_VERSION_STRING_FULL;
 }

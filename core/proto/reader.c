@@ -50,9 +50,14 @@ enum {
   GO_ON = -1, /* a step without an event; beside enum reader_result */
   GATHER_STEP = 256 * 1024,
   SPACE_MIN = 8 * 1024, /* below this, a second read costs more than a copy */
+  ROOM = 64 * 1024,
 };
 
-_Static_assert(sizeof(struct reader) <= 112, "one is in each connection");
+_Static_assert(sizeof(struct reader) <= 104, "one is in each connection");
+
+/* What most compressed messages are inflated to. Of the process: there is one
+ * loop in it. */
+static uint8_t shared_room[ROOM];
 
 static bool is_control(const struct reader *reader) {
   return reader->first & CONTROL_BIT;
@@ -104,14 +109,25 @@ static bool run_out(struct reader *reader) {
   return false;
 }
 
+/* RFC 7692 6: RSV1 on the first frame of a message says that it is compressed;
+ * it means nothing elsewhere. */
+static bool check_reserved(struct reader *reader, uint8_t byte) {
+  uint8_t opcode = byte & OPCODE_BITS;
+
+  if (!reader->inflater || (byte & RSV_BITS) != FRAME_DEFLATED) {
+    return fail(reader, "A frame has a reserved bit set, but no extension that "
+                        "defines it was agreed on.");
+  }
+  if (opcode == OP_TEXT || opcode == OP_BINARY) return true;
+  return fail(reader, "A frame that does not begin a message is marked as "
+                      "compressed.");
+}
+
 /* Header byte 0: FIN, RSV1-3, opcode. */
 static bool check_first(struct reader *reader, uint8_t byte) {
   uint8_t opcode = byte & OPCODE_BITS;
 
-  if (byte & RSV_BITS) {
-    return fail(reader, "A frame has a reserved bit set, but no extension that "
-                        "defines it was agreed on.");
-  }
+  if ((byte & RSV_BITS) && !check_reserved(reader, byte)) return false;
   if (opcode > OP_PONG || (opcode > OP_BINARY && opcode < OP_CLOSE)) {
     return fail(reader, "A frame has a reserved opcode.");
   }
@@ -179,11 +195,30 @@ static uint64_t take_long(struct reader *reader, const uint8_t *bytes,
   return count < 8 ? 0 : length;
 }
 
-static bool check_size(struct reader *reader, uint8_t first, uint64_t length) {
-  if (first & CONTROL_BIT) return true;
-  if (length <= reader->max_length - reader->length) return true;
+static bool fail_size(struct reader *reader) {
   return violate(reader, CLOSE_TOO_BIG,
                  "The message is larger than is accepted here.");
+}
+
+/* Is the message compressed that a frame with this byte 0 belongs to? */
+static bool is_deflated(const struct reader *reader, uint8_t first) {
+  if ((first & OPCODE_BITS) == OP_CONTINUATION) return reader->is_deflated;
+  return first & FRAME_DEFLATED;
+}
+
+/* What cannot be compressed, or is so in small pieces, is larger on the wire
+ * than inflated: half as large again is enough for all but bad intent. */
+static uint64_t most_deflated(uint64_t inflated) {
+  uint64_t most = inflated + inflated / 2 + 1024;
+  return most < inflated ? inflated : most;
+}
+
+static bool check_size(struct reader *reader, uint8_t first, uint64_t length) {
+  if (first & CONTROL_BIT) return true;
+  uint64_t most = reader->max_length;
+  if (is_deflated(reader, first)) most = most_deflated(most);
+  if (length <= most - reader->length) return true;
+  return fail_size(reader);
 }
 
 /* Takes the header that begins at `bytes`. Returns its size; or 0 when more is
@@ -372,6 +407,73 @@ static int begin_control(struct reader *reader, struct reader_event *event) {
   return deliver_control(reader, event, payload, length);
 }
 
+/* Where the inflated message lies: in the process's room, or, when that is too
+ * small, in a block of its own. */
+struct inflated {
+  uint8_t *bytes, *block;
+  size_t length, capacity;
+};
+
+/* False when there is no memory. A message is let become one byte too large, so
+ * that it is seen to be. */
+static bool grow(struct reader *reader, struct inflated *to) {
+  size_t capacity = 2 * to->capacity;
+  if (capacity > reader->max_length && reader->max_length >= to->capacity) {
+    capacity = (size_t)reader->max_length + 1;
+  }
+  uint8_t *block = mem_resize(to->block, capacity);
+  if (!block) return false;
+  if (!to->block) memcpy(block, shared_room, to->length);
+  to->bytes = to->block = block;
+  to->capacity = capacity;
+  return true;
+}
+
+static bool check_inflated(struct reader *reader, const struct inflated *to,
+                           size_t count, bool is_text) {
+  const uint8_t *bytes = to->bytes + to->length - count;
+  if (to->length > reader->max_length) return fail_size(reader);
+  return !is_text || check_text(reader, bytes, count, false);
+}
+
+/* Stops at the first byte that is one too many, or not text. */
+static bool inflate_all(struct reader *reader, struct inflated *to,
+                        bool is_text) {
+  for (;;) {
+    size_t count;
+    enum inflater_result result =
+        inflater_step(reader->inflater, to->bytes + to->length,
+                      to->capacity - to->length, &count);
+    to->length += count;
+    if (result == INFLATER_NO_MEMORY) return run_out(reader);
+    if (!check_inflated(reader, to, count, is_text)) return false;
+    if (result == INFLATER_DONE) return !is_text || check_text_end(reader);
+    if (result == INFLATER_CORRUPT) {
+      return violate(reader, CLOSE_INVALID_PAYLOAD,
+                     "A compressed message cannot be inflated.");
+    }
+    if (!grow(reader, to)) return run_out(reader);
+  }
+}
+
+/* `bytes` are the whole message as it came; they may be the gathered ones. */
+static int deliver_inflated(struct reader *reader, struct reader_event *event,
+                            uint8_t opcode, const uint8_t *bytes,
+                            size_t length) {
+  struct inflated to = {.bytes = shared_room, .capacity = ROOM};
+
+  reader->utf8 = UTF8_START;
+  inflater_begin(reader->inflater, bytes, length);
+  if (!inflate_all(reader, &to, opcode == OP_TEXT)) {
+    mem_free(to.block);
+    return GO_ON;
+  }
+  free_gathered(reader);
+  reader->gathered = to.block; /* free_given gives it back. */
+  reader->opcode = 0;
+  return deliver(event, result_of(opcode), to.bytes, to.length);
+}
+
 /* The whole message lies in the input: the path that counts. */
 static int take_whole(struct reader *reader, struct reader_event *event,
                       uint8_t opcode) {
@@ -380,6 +482,9 @@ static int take_whole(struct reader *reader, struct reader_event *event,
 
   reader->at += length;
   bool is_ascii = unmask(reader, payload, length);
+  if (reader->first & FRAME_DEFLATED) {
+    return deliver_inflated(reader, event, opcode, payload, length);
+  }
   if (opcode == OP_BINARY) {
     return deliver(event, READER_BINARY, payload, length);
   }
@@ -403,6 +508,7 @@ static int step_header(struct reader *reader, struct reader_event *event) {
       return take_whole(reader, event, opcode);
     }
     reader->opcode = opcode;
+    reader->is_deflated = reader->first & FRAME_DEFLATED;
     reader->utf8 = UTF8_START;
   }
   reader->state = STATE_DATA;
@@ -443,7 +549,7 @@ static bool gather(struct reader *reader, size_t count) {
   reader->at += count;
   reader->length += count;
   bool is_ascii = unmask(reader, to, count);
-  if (reader->opcode != OP_TEXT) return true;
+  if (reader->opcode != OP_TEXT || reader->is_deflated) return true;
   return check_text(reader, to, count, is_ascii);
 }
 
@@ -451,6 +557,10 @@ static int deliver_gathered(struct reader *reader, struct reader_event *event) {
   static const uint8_t nothing[1];
   uint8_t opcode = reader->opcode;
 
+  if (reader->is_deflated) {
+    return deliver_inflated(reader, event, opcode, reader->gathered,
+                            reader->length);
+  }
   if (opcode == OP_TEXT && !check_text_end(reader)) return GO_ON;
   reader->opcode = 0; /* free_given then knows that the buffer is free. */
   const uint8_t *data = reader->gathered ? reader->gathered : nothing;
@@ -508,6 +618,10 @@ void reader_init(struct reader *reader, enum reader_role role,
 void reader_free(struct reader *reader) {
   stop(reader, STATE_CLOSED);
   free_control(reader);
+}
+
+void reader_inflate_with(struct reader *reader, struct inflater *inflater) {
+  reader->inflater = inflater;
 }
 
 void reader_feed(struct reader *reader, uint8_t *bytes, size_t length) {

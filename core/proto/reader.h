@@ -14,11 +14,17 @@
  * Errors are found at the first byte that shows them: sizes from the header,
  * UTF-8 at the first impossible byte. They are sticky: nothing after one is
  * delivered.
+ *
+ * A compressed message (RFC 7692) is gathered as it came, inflated when it is
+ * whole, and judged then: so one inflater serves any number of readers, and one
+ * that is under way costs what was sent of it. Its size is the inflated one;
+ * inflating stops where that, or the UTF-8 of it, goes wrong.
  */
 #ifndef RATCHET_PROTO_READER_H
 #define RATCHET_PROTO_READER_H
 
 #include "frame.h"
+#include "inflater.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -41,7 +47,8 @@ enum reader_result {
 };
 
 /* Borrowed from the reader or from the bytes fed to it: valid until the next
- * call of reader_next, reader_feed or reader_free. */
+ * call of reader_next, reader_feed or reader_free; what was compressed, until
+ * the next reader_next of any reader. */
 struct reader_event {
   const uint8_t *data; /* the payload; of a close frame, its reason */
   size_t length;
@@ -50,9 +57,9 @@ struct reader_event {
 };
 
 /* Owned by the connection, by value; `gathered` and `control` are the
- * reader's, allocated while a message or a control frame is incomplete. The
- * fields are reader.c's business; they stand here so that a connection needs
- * no second allocation. */
+ * reader's, allocated while a message or a control frame is incomplete; the
+ * inflater is borrowed. The fields are reader.c's business; they stand here so
+ * that a connection needs no second allocation. */
 struct reader {
   /* What was fed and is not used yet; borrowed. */
   uint8_t *at, *end;
@@ -62,25 +69,37 @@ struct reader {
   size_t length, capacity;
   uint64_t max_length;
 
-  /* The current frame: how much of its payload is used, how much to come. */
-  uint64_t offset, remaining;
+  /* Either in a frame: how much of its payload is used, how much to come; or
+   * between two: the bytes of a header, cut by the end of input. */
+  union {
+    struct {
+      uint64_t offset, remaining;
+    };
+    uint8_t header[FRAME_HEADER_MAX];
+  };
 
-  uint8_t *control;   /* the payload of a control frame that came cut */
-  const char *reason; /* of the violation */
-  uint32_t utf8;      /* how far the text is good, utf8.h */
-  uint16_t code;      /* of the violation */
+  uint8_t *control;          /* the payload of a control frame that came cut */
+  const char *reason;        /* of the violation */
+  struct inflater *inflater; /* NULL: compression was not agreed on */
+  uint32_t utf8;             /* how far the text is good, utf8.h */
+  uint16_t code;             /* of the violation */
   uint8_t key[4];
-  uint8_t header[FRAME_HEADER_MAX]; /* of a frame, cut by the end of input */
   uint8_t header_length;
-  uint8_t role;   /* enum reader_role */
-  uint8_t state;  /* in reader.c */
-  uint8_t first;  /* byte 0 of the current frame: FIN, RSV and opcode */
-  uint8_t opcode; /* of the message that is under way; 0 when none is */
+  uint8_t role;     /* enum reader_role */
+  uint8_t state;    /* in reader.c */
+  uint8_t first;    /* byte 0 of the current frame: FIN, RSV and opcode */
+  uint8_t opcode;   /* of the message that is under way; 0 when none is */
+  bool is_deflated; /* the message that is under way */
 };
 
 void reader_init(struct reader *reader, enum reader_role role,
                  uint64_t max_message_size);
 void reader_free(struct reader *reader);
+
+/* permessage-deflate was agreed on; to be said before anything is fed. The
+ * inflater stays the caller's, and must be there as long as the reader is fed.
+ */
+void reader_inflate_with(struct reader *reader, struct inflater *inflater);
 
 /* The reader uses (and unmasks, in place) the bytes until reader_next has said
  * READER_NEED_MORE; all bytes fed before must be used up. */

@@ -5,7 +5,6 @@
  */
 #include "base/mem.h"
 #include "internal.h"
-#include "net/dial.h"
 #include "server/caller.h"
 
 #include <limits.h>
@@ -192,7 +191,10 @@ static struct caller_object *new_object(lua_State *L) {
   luaL_getmetatable(L, object_name);
   lua_setmetatable(L, -2);
   struct caller_object *object = mem_alloc_zeroed(1, sizeof *object);
-  if (!object) luaL_error(L, "out of memory");
+  if (!object) {
+    luaL_error(L, "out of memory");
+    return NULL;
+  }
   *handle = object;
   object->script = script_of(L);
   object->ticket = LUA_NOREF;
@@ -206,12 +208,11 @@ static struct dial_target read_target(lua_State *L) {
   lua_getfield(L, 1, "path");
   lua_getfield(L, 1, "host");
   lua_getfield(L, 1, "port");
-  lua_getfield(L, 1, "secure");
-  target.path = lua_tostring(L, -4);
-  target.host = lua_tostring(L, -3);
-  target.port = (int)lua_tointeger(L, -2);
-  target.is_secure = lua_toboolean(L, -1);
-  lua_pop(L, 4);
+  target.path = lua_tostring(L, -3);
+  target.host = lua_tostring(L, -2);
+  target.port = (int)lua_tointeger(L, -1);
+  lua_pop(L, 3);
+  secure_read_target(L, 1, &target);
   if (!target.path && !target.host) luaL_error(L, "host or path is missing");
   return target;
 }

@@ -236,9 +236,8 @@ static struct dial_target read_target(lua_State *L) {
   if (target.path[0] == '\0') target.path = NULL;
   lua_getfield(L, 2, "port");
   target.port = (int)lua_tointeger(L, -1);
-  lua_getfield(L, 2, "secure");
-  target.is_secure = lua_toboolean(L, -1);
-  lua_pop(L, 2);
+  lua_pop(L, 1);
+  secure_read_target(L, 2, &target);
   return target;
 }
 

@@ -38,13 +38,23 @@ static struct connection_object *check_object(lua_State *L) {
 
 /* ---- what it sends */
 
+/* Is the argument `false`, and not left out? */
+static bool is_false(lua_State *L, int index) {
+  return lua_isboolean(L, index) && !lua_toboolean(L, index);
+}
+
+/* The fourth argument may forbid to compress. */
 static int send_as(lua_State *L, int opcode) {
   struct connection_object *object = check_object(L);
   struct connection *conn = object->conn;
   if (conn && connection_is_open(conn)) {
     if (conn->is_raw) opcode = OP_RAW;
-    connection_send(conn,
-                    message_payload(script_of_connection(conn), L, 2, opcode));
+    struct payload *payload =
+        message_payload(script_of_connection(conn), L, 2, opcode);
+    if (conn->compression && is_false(L, 4))
+      connection_send_as_is(conn, payload);
+    else
+      connection_send(conn, payload);
   }
   lua_settop(L, 1);
   return 1;
@@ -55,6 +65,9 @@ static int connection_send_message(lua_State *L) {
 }
 
 static int connection_send_binary(lua_State *L) {
+  lua_settop(L, 3);
+  lua_pushboolean(L, true);
+  lua_insert(L, 3);
   return send_as(L, OP_BINARY);
 }
 
@@ -198,8 +211,12 @@ static int push_protocol(lua_State *L, struct connection_object *object) {
 }
 
 static int push_extensions(lua_State *L, struct connection_object *object) {
-  (void)object;
-  lua_pushliteral(L, "");
+  char text[DEFLATE_TERMS_MAX];
+  size_t length = 0;
+  if (object->conn && object->conn->compression) {
+    length = deflate_write_terms(&object->conn->compression->terms, text);
+  }
+  lua_pushlstring(L, text, length);
   return 1;
 }
 

@@ -134,6 +134,8 @@ static void push_options(lua_State *L, const struct script_options *options) {
     lua_pushinteger(L, options->port);
     lua_setfield(L, -2, "port");
   }
+  lua_pushboolean(L, options->dev_tls);
+  lua_setfield(L, -2, "devTls");
   lua_pushboolean(L, options->development);
   lua_setfield(L, -2, "development");
 }

@@ -104,6 +104,52 @@ static uint32_t time_option(lua_State *L, const char *name,
   return (uint32_t)(number_option(L, name, otherwise / 1000.0, 86400) * 1000);
 }
 
+/* A field of the table at the top: a whole number, or `otherwise`. */
+static int deflate_number(lua_State *L, const char *name, int otherwise,
+                          int least, int most) {
+  lua_getfield(L, -1, name);
+  double value = lua_isnil(L, -1) ? otherwise : lua_tonumber(L, -1);
+  lua_pop(L, 1);
+  if (value != (int)value || value < least || value > most) {
+    luaL_error(L, "option deflate: %s is a whole number from %d to %d", name,
+               least, most);
+  }
+  return (int)value;
+}
+
+/* "shared" or "dedicated" in a field of the table at the top. */
+static bool is_dedicated(lua_State *L, const char *name) {
+  static const char *const names[] = {"shared", "dedicated", NULL};
+  lua_getfield(L, -1, name);
+  int choice = luaL_checkoption(L, -1, "shared", names);
+  lua_pop(L, 1);
+  return choice == 1;
+}
+
+static void read_deflate_table(lua_State *L, struct deflate_settings *deflate) {
+  deflate->level = deflate_number(L, "level", deflate->level, 1, 9);
+  deflate->window_bits =
+      (uint8_t)deflate_number(L, "windowBits", deflate->window_bits,
+                              DEFLATE_BITS_MIN, DEFLATE_BITS_MAX);
+  deflate->memory_level =
+      (uint8_t)deflate_number(L, "memLevel", deflate->memory_level, 1, 9);
+  deflate->threshold = (uint32_t)deflate_number(
+      L, "threshold", (int)deflate->threshold, 0, 1 << 30);
+  deflate->keeps_server_context = is_dedicated(L, "serverContext");
+  deflate->keeps_client_context = is_dedicated(L, "clientContext");
+}
+
+static void read_deflate(lua_State *L, struct deflate_settings *deflate) {
+  *deflate = deflate_settings_default;
+  lua_getfield(L, 2, "deflate");
+  deflate->is_wanted = lua_toboolean(L, -1);
+  if (lua_istable(L, -1))
+    read_deflate_table(L, deflate);
+  else if (!lua_isnil(L, -1) && !lua_isboolean(L, -1))
+    luaL_error(L, "option deflate: true, false or a table is expected");
+  lua_pop(L, 1);
+}
+
 static void read_limits(lua_State *L, struct limits *limits) {
   const struct limits *d = &limits_default;
   double most_bytes = 1024.0 * 1024 * 1024;
@@ -119,6 +165,7 @@ static void read_limits(lua_State *L, struct limits *limits) {
   limits->queue_bytes =
       (uint32_t)number_option(L, "maxQueuedAmount", d->queue_bytes, most_bytes);
   if (limits->close_timeout == 0) limits->close_timeout = 1; /* 0 is no timer */
+  read_deflate(L, &limits->deflate);
 }
 
 static int collect_endpoint(lua_State *L) {

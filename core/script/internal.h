@@ -9,7 +9,10 @@
 #define RATCHET_SCRIPT_INTERNAL_H
 
 #include "base/list.h"
+#include "base/log_rate.h"
+#include "net/dial.h"
 #include "net/listener.h"
+#include "net/tls_server.h"
 #include "proto/http_answer.h"
 #include "script.h"
 #include "server/connection.h"
@@ -69,6 +72,7 @@ struct script {
   const char *known_utf8; /* a long text that came in, so needs no check */
   struct last_sent last_sent;
   struct list services;       /* script_service.link */
+  struct log_rate refusals;   /* of connections, before any request */
   struct list attempts;       /* attempt.link, connect.c */
   struct list strands;        /* strand.in_script */
   struct list tasks;          /* task.in_script */
@@ -471,6 +475,18 @@ void source_new(struct script *script, lua_State *L, int next, int over,
                 struct answer_source **made);
 /* Carries out what its function returned. */
 void source_returned(lua_State *co, int index, struct connection *conn);
+
+/* ---- secure.c */
+
+/* The TLS that the field `tls` of the table at 1 asks for; NULL when it asks
+ * for none, or, with a message in `error`, when it cannot be had. Raises at
+ * what makes no sense. */
+struct tls_server *secure_read(lua_State *L, struct script *script,
+                               char error[TLS_ERROR_MAX]);
+
+/* Sets what `secure`, `ca`, `serverName` and `insecure` of the table at that
+ * index say; the strings stay alive in it. Raises. */
+void secure_read_target(lua_State *L, int index, struct dial_target *target);
 
 /* ---- listen.c */
 

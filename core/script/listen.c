@@ -15,7 +15,8 @@ struct script_service {
   struct list link;
   struct script *script;
   struct listener *listener;
-  int handle; /* held: the function, or LUA_NOREF on a raw one */
+  struct tls_server *tls; /* NULL: it is not over TLS */
+  int handle;             /* held: the function, or LUA_NOREF on a raw one */
 };
 
 static struct script_service *service_of(struct service *base) {
@@ -55,18 +56,36 @@ static void on_request(struct service *base, struct connection *conn,
   strand_deliver(service->script, &event);
 }
 
+/* What no request preceded costs the peer next to nothing. */
+static void log_closed(struct script *script, const char *address,
+                       const char *reason) {
+  uint32_t left_out;
+  uint64_t now = clock_now(&script->loop->clock);
+  bool is_shown = log_rate_allows(&script->refusals, now, &left_out);
+  if (left_out > 0) {
+    log_printf(LOG_INFO, "%u more connections failed before a request",
+               (unsigned)left_out);
+  }
+  if (!is_shown) return;
+  log_printf(LOG_INFO, "%s: %s%s%s", address, reason, lesson_joint(reason),
+             lesson_of(reason));
+}
+
 static void on_refused(struct service *base, struct connection *conn,
                        const struct refusal *refusal) {
   char address[ADDRESS_TEXT_MAX];
-  (void)base;
   address_format(connection_client(conn), address);
-  const char *lesson = lesson_of(refusal->reason);
-  const char *joint = lesson_joint(refusal->reason);
+  const char *reason = refusal->reason;
   if (refusal->status == 0)
-    log_printf(LOG_INFO, "%s: %s%s%s", address, refusal->reason, joint, lesson);
+    log_closed(service_of(base)->script, address, reason);
   else
-    log_printf(LOG_INFO, "%d to %s: %s%s%s", refusal->status, address,
-               refusal->reason, joint, lesson);
+    log_printf(LOG_INFO, "%d to %s: %s%s%s", refusal->status, address, reason,
+               lesson_joint(reason), lesson_of(reason));
+}
+
+static struct transport *on_secure(struct service *base,
+                                   struct transport *below) {
+  return tls_server_wrap(service_of(base)->tls, below);
 }
 
 static void on_accepted(void *owner, struct transport *transport) {
@@ -216,6 +235,7 @@ static void read_served(lua_State *L, struct script *script,
 static void free_service(struct script_service *service) {
   list_remove(&service->link);
   if (service->listener) listener_close(service->listener);
+  if (service->tls) tls_server_free(service->tls);
   mem_free(service->base.trusted.list);
   mem_free(service);
 }
@@ -291,6 +311,19 @@ static int push_listener(lua_State *L, const struct script_service *service) {
   return 1;
 }
 
+/* As push_failure; false when it has none to push. */
+static bool fails_to_secure(lua_State *L, struct script *script,
+                            struct script_service *service) {
+  char error[TLS_ERROR_MAX];
+  service->tls = secure_read(L, script, error);
+  if (service->tls) service->base.secure = on_secure;
+  if (service->tls || !*error) return false;
+  lua_pushnil(L);
+  lua_pushstring(L, error);
+  lua_pushliteral(L, "TLS");
+  return true;
+}
+
 /* What may be raised of the numbers is raised before anything is allocated. */
 static struct service read_service(lua_State *L) {
   return (struct service){
@@ -347,15 +380,16 @@ int script_listen(lua_State *L) {
   list_append(&script->services, &service->link);
   read_trusted(L, &service->base.trusted);
   read_served(L, script, service);
-  int error = open_listener(L, script, service);
-  if (!error) {
+  bool is_insecure = fails_to_secure(L, script, service);
+  int error = is_insecure ? 0 : open_listener(L, script, service);
+  if (!error && !is_insecure) {
     lower_limit(script->server, most);
     return push_listener(L, service);
   }
   script_release(script, service->handle);
   if (service->base.raw) endpoint_drop(service->base.raw);
   free_service(service);
-  return push_failure(L, error);
+  return is_insecure ? 3 : push_failure(L, error);
 }
 
 bool script_is_listening(const struct script *script) {
@@ -372,6 +406,15 @@ void script_close_listeners(struct script *script) {
     struct script_service *service = owner_of(link);
     if (service->listener) listener_close(service->listener);
     service->listener = NULL;
+    if (service->tls) tls_server_unwatch(service->tls);
+  }
+}
+
+void script_reload_certificates(struct script *script) {
+  struct list *link = script->services.next;
+  for (; link != &script->services; link = link->next) {
+    struct tls_server *tls = owner_of(link)->tls;
+    if (tls) tls_server_reload(tls);
   }
 }
 

@@ -35,6 +35,21 @@ static void set_peer(lua_State *L, const struct connection *conn) {
   lua_setfield(L, -2, "secure");
 }
 
+static void set_tls(lua_State *L, const struct connection *conn) {
+  struct transport_secrecy secrecy;
+  if (!connection_describe(conn, &secrecy)) return;
+  lua_createtable(L, 0, 4);
+  script_set_text(L, "version", slice_of(secrecy.version));
+  script_set_text(L, "cipher", slice_of(secrecy.cipher));
+  if (secrecy.server_name) {
+    script_set_text(L, "serverName", slice_of(secrecy.server_name));
+  }
+  if (secrecy.client[0]) {
+    script_set_text(L, "client", slice_of(secrecy.client));
+  }
+  lua_setfield(L, -2, "tls");
+}
+
 static void set_upgrade(lua_State *L, const struct http_head *head) {
   struct refusal refusal = {0};
   if (handshake_check(head, &refusal)) return;
@@ -47,7 +62,7 @@ static void set_upgrade(lua_State *L, const struct http_head *head) {
 void request_push(struct script *script, lua_State *L, struct connection *conn,
                   const struct http_head *head) {
   luaL_checkstack(L, 8, "request");
-  lua_createtable(L, 0, 13);
+  lua_createtable(L, 0, 14);
   script_set_text(L, "method", head->method);
   script_set_text(L, "target", head->target);
   lua_pushfstring(L, "%d.%d", head->major, head->minor);
@@ -55,6 +70,7 @@ void request_push(struct script *script, lua_State *L, struct connection *conn,
   request_push_headers(L, head->headers, head->count);
   lua_setfield(L, -2, "rawHeaders");
   set_peer(L, conn);
+  set_tls(L, conn);
   script_set_text(L, "body", connection_body(conn));
   set_upgrade(L, head);
   if (script->request_metatable == LUA_NOREF) return;

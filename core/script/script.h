@@ -15,6 +15,7 @@ struct script;
 struct script_options {
   const char *host; /* overrides the app's, or NULL */
   int port;         /* overrides the app's, or -1 */
+  bool dev_tls;     /* TLS everywhere, with a certificate made on the spot */
   bool is_watched;  /* by a watchdog; one script of a process can be */
   bool development; /* refusals explain themselves in their bodies */
   /* Makes the state's memory instead of LuaJIT's own allocator, for tests. */
@@ -41,6 +42,9 @@ bool script_is_listening(const struct script *script);
 void script_report_handed(const struct script *script);
 /* The addresses that the app announced, one a line. */
 const char *script_addresses(const struct script *script);
+/* Loads every listener's certificates anew, for new connections; one that
+ * cannot be loaded is logged, and stays as it was. */
+void script_reload_certificates(struct script *script);
 /* No new connection is accepted from here on. */
 void script_stop_listening(struct script *script);
 

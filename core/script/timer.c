@@ -134,7 +134,10 @@ static void start(struct timer *timer, lua_State *L, double seconds) {
   struct clock *clock = timer->script->server->clock;
   struct list *owner = &timer->script->timers;
   if (timer->conn) owner = strand_timers(timer->script, timer->conn);
-  if (!owner) luaL_error(L, "out of memory");
+  if (!owner) {
+    luaL_error(L, "out of memory");
+    return;
+  }
   lua_pushvalue(L, -1);
   timer->self = script_hold(timer->script, L);
   list_append(owner, &timer->in_owner);

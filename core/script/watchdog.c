@@ -114,9 +114,10 @@ static void leave_hook(lua_State *L) {
 
 /* May raise for want of memory; then the message made beforehand stays. */
 static void note_message(struct watchdog *watchdog, lua_State *L) {
+  uint64_t tenths = held_for(watchdog) / 100;
   luaL_where(L, 0);
   lua_pushfstring(L, "handlerBudget: ran for %f s without giving way",
-                  (double)(held_for(watchdog) / 100) / 10);
+                  (double)tenths / 10);
   lua_concat(L, 2);
   lua_rawseti(L, LUA_REGISTRYINDEX, watchdog->message);
 }

@@ -138,6 +138,7 @@ static void free_connection(struct connection *conn) {
   mem_free(conn->head);
   mem_free(conn->reason);
   mem_free(conn->client);
+  if (conn->compression) compression_drop(conn->compression);
   if (conn->is_refused) server->refused--;
   if (conn->is_counted) tally_leave(&server->tally, &conn->peer);
   if (conn->endpoint) endpoint_drop(conn->endpoint);
@@ -256,10 +257,30 @@ static void peer_ended(struct connection *conn) {
   connection_end(conn);
 }
 
+/* TLS was not agreed on. Its alert is on its way, and closing at once could
+ * destroy it. */
+static void securing_failed(struct connection *conn) {
+  struct transport *transport = conn->transport;
+  struct refusal refusal = {0, transport->ops->why(transport)};
+  if (refusal.reason && conn->service->refused) {
+    conn->service->refused(conn->service, conn, &refusal);
+  }
+  conn->state = CONNECTION_ENDING;
+  conn->shut_down = true;
+  connection_set_timer(conn, LINGER);
+}
+
+static bool is_securing(const struct connection *conn) {
+  return conn->state == CONNECTION_HTTP && conn->transport &&
+         conn->transport->is_opening;
+}
+
 static void on_ended(void *owner, int error) {
   struct connection *conn = owner;
   connection_hold(conn);
-  if (error)
+  if (error && is_securing(conn))
+    securing_failed(conn);
+  else if (error)
     connection_lose(conn, CLOSE_ABNORMAL);
   else
     peer_ended(conn);
@@ -280,13 +301,31 @@ static void on_closed(void *owner) {
   connection_drop(conn);
 }
 
+/* TLS is agreed on. HTTP waits for bytes, which come now. */
+static void on_opened(void *owner) {
+  struct connection *conn = owner;
+  connection_hold(conn);
+  if (conn->state == CONNECTION_HTTP && conn->service->raw) {
+    connection_begin(conn, conn->service->raw, CONNECTION_RAW);
+  }
+  connection_drop(conn);
+}
+
 static const struct transport_events transport_events = {
     .space = on_space,
     .read = on_read,
     .ended = on_ended,
     .written = on_written,
     .closed = on_closed,
+    .opened = on_opened,
 };
+
+static void take_transport(struct connection *conn,
+                           struct transport *transport) {
+  conn->transport = transport;
+  transport->events = &transport_events;
+  transport->owner = conn;
+}
 
 struct connection *connection_accept(struct server *server,
                                      struct service *service,
@@ -298,24 +337,38 @@ struct connection *connection_accept(struct server *server,
   }
   conn->server = server;
   conn->service = service;
-  conn->transport = transport;
   conn->id = ++server->last_id;
   conn->state = CONNECTION_HTTP;
   conn->peer = transport->ops->peer(transport);
+  conn->is_secure = transport->ops->describe != NULL;
   connection_heard(conn);
   wheel_entry_init(&conn->timer);
   list_init(&conn->in_due);
   list_init(&conn->in_server);
   list_append(&server->connections, &conn->in_server);
   server->count++;
-  transport->events = &transport_events;
-  transport->owner = conn;
+  take_transport(conn, transport);
   return conn;
+}
+
+/* Whatever has come behind a PROXY header is fed to it: see pull. */
+static bool secure(struct connection *conn) {
+  struct transport *transport =
+      conn->service->secure(conn->service, conn->transport);
+  if (!transport) {
+    connection_lose(conn, CLOSE_ABNORMAL);
+    return false;
+  }
+  take_transport(conn, transport);
+  conn->is_secure = true;
+  conn->reading = false;
+  return true;
 }
 
 void connection_serve(struct connection *conn) {
   conn->state = CONNECTION_HTTP;
-  if (conn->service->raw)
+  if (conn->service->secure && !secure(conn)) return;
+  if (conn->service->raw && !conn->is_secure)
     connection_begin(conn, conn->service->raw, CONNECTION_RAW);
   else
     connection_update_reading(conn);
@@ -323,7 +376,7 @@ void connection_serve(struct connection *conn) {
 
 void connection_start(struct connection *conn) {
   struct service *service = conn->service;
-  if (service->has_proxy_header || !service->raw) {
+  if (service->has_proxy_header || service->secure || !service->raw) {
     connection_set_timer(conn, service->header_timeout);
   }
   if (!service->has_proxy_header) {
@@ -332,6 +385,13 @@ void connection_start(struct connection *conn) {
   }
   conn->state = CONNECTION_PROXY;
   connection_update_reading(conn);
+}
+
+bool connection_describe(const struct connection *conn,
+                         struct transport_secrecy *secrecy) {
+  if (!conn->is_secure || !conn->transport) return false;
+  conn->transport->ops->describe(conn->transport, secrecy);
+  return true;
 }
 
 /* ---- what an app asks for */
@@ -376,7 +436,10 @@ static void pull(struct connection *conn) {
   conn->pull_due = false;
   struct buffer bytes = conn->unread;
   conn->unread = (struct buffer){0};
-  receive(conn, bytes.bytes, bytes.length);
+  if (is_securing(conn))
+    conn->transport->ops->feed(conn->transport, bytes.bytes, bytes.length);
+  else
+    receive(conn, bytes.bytes, bytes.length);
   buffer_free(&bytes);
   connection_update_reading(conn);
 }
@@ -425,13 +488,27 @@ void connection_do_due(struct connection *conn) {
   connection_drop(conn);
 }
 
+static void securing_timed_out(struct connection *conn) {
+  static const struct refusal slow = {
+      0, "closed: the TLS handshake took too long"};
+  if (conn->service->refused) {
+    conn->service->refused(conn->service, conn, &slow);
+  }
+  connection_lose(conn, CLOSE_ABNORMAL);
+}
+
 void connection_timed_out(struct connection *conn) {
   connection_hold(conn);
   switch (conn->state) {
   case CONNECTION_PROXY: proxy_timed_out(conn); break;
   case CONNECTION_HTTP:
   case CONNECTION_BODY:
-  case CONNECTION_DECIDING: http_timed_out(conn); break;
+  case CONNECTION_DECIDING:
+    if (is_securing(conn))
+      securing_timed_out(conn);
+    else
+      http_timed_out(conn);
+    break;
   case CONNECTION_ASKING: opening_timed_out(conn); break;
   case CONNECTION_ANSWERING: answer_timed_out(conn); break;
   case CONNECTION_OPEN: websocket_silent(conn); break;

@@ -11,7 +11,8 @@
  *   transport closed, nobody holds it: freed  <----------------- CLOSED
  *
  * One that goes out (opening.h) begins in ASKING, and is OPEN with its 101.
- * Where a proxy has to say first whom it speaks for, all begins in PROXY. A
+ * Where a proxy has to say first whom it speaks for, all begins in PROXY. TLS
+ * is agreed on in HTTP, by the transport; a raw service begins when it is. A
  * request with a body is in BODY before DECIDING; one whose answer comes piece
  * by piece is in ANSWERING behind it; when the answer keeps the connection, it
  * goes back to HTTP. CLOSING: our close frame is queued, the peer's is awaited.
@@ -62,8 +63,9 @@ enum pause_reason {
 
 /* Owned by the server's list while its transport lives, by holds besides; freed
  * only in connection_drop. Owns its head, reason, unread bytes, client and
- * queue; holds its endpoint; borrows its transport until `closed`. There may be
- * a hundred thousand of them: the order of the fields leaves no gaps. */
+ * queue; holds its endpoint and its compression; borrows its transport until
+ * `closed`. There may be a hundred thousand of them: the order of the fields
+ * leaves no gaps. */
 struct connection {
   struct list in_server, in_due;
   struct server *server;
@@ -85,9 +87,10 @@ struct connection {
   struct payload *late_pong; /* replaces older ones while output is stuck */
   struct membership *memberships; /* of topics */
   char *head; /* the peer's head, as it came; then the protocol */
-  struct close_reason *reason; /* of the close event, or NULL */
-  struct client *client;       /* whom a proxy speaks for, or NULL */
-  void *app;                   /* whatever the endpoint's owner keeps here */
+  struct close_reason *reason;     /* of the close event, or NULL */
+  struct client *client;           /* whom a proxy speaks for, or NULL */
+  struct compression *compression; /* NULL: none was agreed on */
+  void *app; /* whatever the endpoint's owner keeps here */
   int app_view;
   uint32_t head_length;
   uint32_t heard; /* tick of the last byte that came, or that the peer took */
@@ -118,6 +121,7 @@ struct connection {
   bool is_refused : 1;      /* there are too many */
   bool is_outgoing : 1;     /* we are the client */
   bool is_asking : 1;       /* in.asking */
+  bool is_secure : 1;       /* its transport is TLS */
   struct address peer;      /* of the socket */
 };
 
@@ -198,9 +202,13 @@ bool connection_take_message(struct connection *conn, struct slice *message,
 
 enum send_result { SEND_QUEUED, SEND_DROPPED, SEND_CLOSED };
 
-/* Queues a frame, or raw bytes on a raw connection. */
+/* Queues a frame, or raw bytes on a raw connection. A message is compressed if
+ * that was agreed on. */
 enum send_result connection_send(struct connection *conn,
                                  struct payload *payload);
+/* The same, but the message goes as it is. */
+enum send_result connection_send_as_is(struct connection *conn,
+                                       struct payload *payload);
 /* Starts the close handshake; `code` must be sendable. On a raw connection:
  * ends it when all is written. */
 void connection_close(struct connection *conn, int code, struct slice reason);
@@ -214,8 +222,11 @@ connection_client(const struct connection *conn) {
   return conn->client ? &conn->client->address : &conn->peer;
 }
 static inline bool connection_is_secure(const struct connection *conn) {
-  return conn->client && conn->client->is_secure;
+  return conn->is_secure || (conn->client && conn->client->is_secure);
 }
+/* What is known of its TLS; false when it has none, or is closed. */
+bool connection_describe(const struct connection *conn,
+                         struct transport_secrecy *secrecy);
 /* The sub-protocol that was agreed on, or "". */
 static inline const char *connection_protocol(const struct connection *conn) {
   return conn->has_protocol ? conn->head + conn->head_length : "";

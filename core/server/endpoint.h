@@ -7,6 +7,7 @@
 #define RATCHET_SERVER_ENDPOINT_H
 
 #include "base/network.h"
+#include "proto/deflate_terms.h"
 #include "proto/frame.h"
 #include "proto/http_head.h"
 
@@ -17,6 +18,7 @@
 struct connection;
 struct endpoint;
 struct service;
+struct transport;
 
 enum overflow {
   OVERFLOW_CLOSE, /* close the slow connection with 1013 */
@@ -31,6 +33,7 @@ struct limits {
   uint32_t close_timeout; /* ms for the close handshake */
   uint32_t queue_events;  /* behind a handler that waits; with more of them */
   uint32_t queue_bytes;   /* or of these, the peer is not read */
+  struct deflate_settings deflate;
 };
 
 extern const struct limits limits_default;
@@ -92,6 +95,9 @@ struct service {
    * connection_hand_over. The head is valid during the call. */
   void (*request)(struct service *service, struct connection *conn,
                   const struct http_head *head);
+  /* A TLS transport round the one that was accepted, or NULL without memory.
+   * NULL: the service is not over TLS. */
+  struct transport *(*secure)(struct service *service, struct transport *below);
   /* A refusal was answered before anybody was asked, or the connection closed
    * without a word (status 0): for the log. */
   void (*refused)(struct service *service, struct connection *conn,

@@ -337,8 +337,19 @@ void connection_begin_answer(struct connection *conn, int status,
   if (conn->state == CONNECTION_DECIDING) http_answered(conn);
 }
 
-static bool write_switch(struct buffer *answer, struct slice key,
-                         struct slice protocol, struct slice headers) {
+/* The terms on which what follows is compressed, or nothing. */
+static bool write_extensions(struct buffer *answer,
+                             const struct connection *conn) {
+  char text[DEFLATE_TERMS_MAX];
+  if (!conn->compression) return true;
+  size_t length = deflate_write_terms(&conn->compression->terms, text);
+  return http_response_header(answer, SLICE("Sec-WebSocket-Extensions"),
+                              (struct slice){text, length});
+}
+
+static bool write_switch(const struct connection *conn, struct buffer *answer,
+                         struct slice key, struct slice protocol,
+                         struct slice headers) {
   char accept[HANDSHAKE_ACCEPT_SIZE];
   struct slice accept_value = {accept, sizeof accept};
   if (handshake_accept(key, accept)) return false;
@@ -350,6 +361,7 @@ static bool write_switch(struct buffer *answer, struct slice key,
          (protocol.length == 0 ||
           http_response_header(answer, SLICE("Sec-WebSocket-Protocol"),
                                protocol)) &&
+         write_extensions(answer, conn) &&
          buffer_append(answer, headers.at, headers.length) &&
          buffer_append(answer, "\r\n", 2);
 }
@@ -366,6 +378,17 @@ bool connection_keep_protocol(struct connection *conn, struct slice protocol) {
   return true;
 }
 
+/* Without memory it goes on without compression. */
+static void agree_on_compression(struct connection *conn,
+                                 const struct endpoint *endpoint,
+                                 const struct http_head *head) {
+  const struct deflate_settings *settings = &endpoint->limits.deflate;
+  struct deflate_terms terms;
+  if (!deflate_accept(head, settings, &terms)) return;
+  conn->compression = compression_get(&conn->server->compressions, settings,
+                                      &terms, READER_SERVER);
+}
+
 void connection_upgrade(struct connection *conn, struct endpoint *endpoint,
                         struct slice protocol, struct slice headers) {
   struct http_head head;
@@ -377,10 +400,13 @@ void connection_upgrade(struct connection *conn, struct endpoint *endpoint,
     return;
   }
   bool is_whole =
-      connection_keep_protocol(conn, protocol) &&
-      connection_head(conn, &head) &&
-      write_switch(&answer, http_head_get(&head, "Sec-WebSocket-Key", 0),
-                   protocol, headers);
+      connection_keep_protocol(conn, protocol) && connection_head(conn, &head);
+  if (is_whole) {
+    agree_on_compression(conn, endpoint, &head);
+    is_whole = write_switch(conn, &answer,
+                            http_head_get(&head, "Sec-WebSocket-Key", 0),
+                            protocol, headers);
+  }
   output_add(conn, as_payload(&answer, is_whole));
   /* onOpen is told of a connection that the client knows to be open. */
   output_flush(conn);

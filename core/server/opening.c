@@ -82,11 +82,30 @@ void opening_ended(struct connection *conn) {
     fail(conn, "The connection was closed during the handshake.");
 }
 
+/* What is offered of compression, or NULL. */
+static const struct deflate_terms *offer_of(const struct endpoint *endpoint,
+                                            struct deflate_terms *offer) {
+  if (!endpoint->limits.deflate.is_wanted) return NULL;
+  *offer = deflate_offer(&endpoint->limits.deflate);
+  return offer;
+}
+
 /* ---- the 101 */
 
-static void begin(struct connection *conn, struct slice protocol) {
+/* The server compresses from now on, so there is no going on without. */
+static bool begin_compression(struct connection *conn,
+                              const struct client_choice *choice) {
+  if (!choice->is_deflated) return true;
+  conn->compression = compression_get(
+      &conn->server->compressions, &conn->in.asking->endpoint->limits.deflate,
+      &choice->deflate, READER_CLIENT);
+  return conn->compression != NULL;
+}
+
+static void begin(struct connection *conn, const struct client_choice *choice) {
   struct asking *asking = conn->in.asking;
-  if (!connection_keep_protocol(conn, protocol)) {
+  if (!begin_compression(conn, choice) ||
+      !connection_keep_protocol(conn, choice->protocol)) {
     fail(conn, "out of memory");
     return;
   }
@@ -102,13 +121,18 @@ static void begin(struct connection *conn, struct slice protocol) {
 static void switch_over(struct connection *conn,
                         const struct http_answer *answer) {
   const struct asking *asking = conn->in.asking;
-  struct slice protocol, key = {asking->key, sizeof asking->key};
-  struct slice offered = {asking->protocols, asking->protocols_length};
-  const char *why = client_handshake_check(answer, key, offered, &protocol);
+  struct deflate_terms offer;
+  struct client_choice choice;
+  struct client_request request = {
+      .key = {asking->key, sizeof asking->key},
+      .protocols = {asking->protocols, asking->protocols_length},
+      .deflate = offer_of(asking->endpoint, &offer),
+  };
+  const char *why = client_handshake_check(answer, &request, &choice);
   if (why)
     fail(conn, why);
   else
-    begin(conn, protocol);
+    begin(conn, &choice);
 }
 
 /* ---- any other answer */
@@ -231,10 +255,16 @@ static struct asking *asking_new(const struct opening *opening) {
 static struct payload *make_request(const struct opening *opening,
                                     const struct asking *asking) {
   struct buffer bytes = {0};
-  struct slice key = {asking->key, sizeof asking->key};
-  bool is_whole =
-      client_handshake_write(&bytes, opening->target, opening->host, key,
-                             opening->protocols, opening->headers);
+  struct deflate_terms offer;
+  struct client_request request = {
+      .target = opening->target,
+      .host = opening->host,
+      .key = {asking->key, sizeof asking->key},
+      .protocols = opening->protocols,
+      .headers = opening->headers,
+      .deflate = offer_of(opening->endpoint, &offer),
+  };
+  bool is_whole = client_handshake_write(&bytes, &request);
   struct payload *payload = is_whole ? payload_new(bytes.length) : NULL;
   if (payload) memcpy(payload->head, bytes.bytes, bytes.length);
   buffer_free(&bytes);

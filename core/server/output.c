@@ -81,20 +81,49 @@ void output_add(struct connection *conn, struct payload *payload) {
   payload_drop(payload);
 }
 
-enum send_result connection_send(struct connection *conn,
-                                 struct payload *payload) {
-  if (!connection_is_open(conn)) return SEND_CLOSED;
-  const struct limits *limits = &conn->endpoint->limits;
-  if (conn->queue.length <= limits->max_buffered_amount) {
-    add(conn, payload);
-    return SEND_QUEUED;
-  }
-  if (limits->overflow == OVERFLOW_DROP) return SEND_DROPPED;
+/* What a peer that does not take its messages is told. */
+static enum send_result overflow(struct connection *conn) {
+  if (conn->endpoint->limits.overflow == OVERFLOW_DROP) return SEND_DROPPED;
   if (conn->is_raw)
     connection_lose(conn, CLOSE_ABNORMAL);
   else
     websocket_fail(conn, CLOSE_TRY_AGAIN_LATER, "the peer reads too slowly");
   return SEND_DROPPED;
+}
+
+static bool is_over(const struct connection *conn) {
+  return conn->queue.length > conn->endpoint->limits.max_buffered_amount;
+}
+
+static enum send_result send_plain(struct connection *conn,
+                                   struct payload *payload) {
+  if (!connection_is_open(conn)) return SEND_CLOSED;
+  if (is_over(conn)) return overflow(conn);
+  add(conn, payload);
+  return SEND_QUEUED;
+}
+
+/* What is left out is not compressed: a context must not know what the peer
+ * never gets. Kept apart, so that the plain way stays short. */
+__attribute__((noinline)) static enum send_result
+send_compressed(struct connection *conn, struct payload *payload) {
+  if (!connection_is_open(conn)) return SEND_CLOSED;
+  if (is_over(conn)) return overflow(conn);
+  struct payload *form = compression_apply(conn->compression, payload);
+  add(conn, form);
+  payload_drop(form);
+  return SEND_QUEUED;
+}
+
+enum send_result connection_send(struct connection *conn,
+                                 struct payload *payload) {
+  if (conn->compression) return send_compressed(conn, payload);
+  return send_plain(conn, payload);
+}
+
+enum send_result connection_send_as_is(struct connection *conn,
+                                       struct payload *payload) {
+  return send_plain(conn, payload);
 }
 
 /* As many of the pieces as WRITE_MOST allows: a peer that takes them slowly is

@@ -16,8 +16,8 @@ static void end_drain(struct server *server) {
   drained(server->owner);
 }
 
-/* An entry is a connection's, a caller's, or the server's own while it drains.
- */
+/* An entry is a connection's, a caller's, or the server's own: while it drains,
+ * while it has contexts to give back. */
 static void expired(struct wheel *wheel, struct wheel_entry *entry) {
   struct server *server = LIST_OWNER(wheel, struct server, wheel);
   if (entry == &server->drain_timer) {
@@ -26,6 +26,10 @@ static void expired(struct wheel *wheel, struct wheel_entry *entry) {
   }
   if (entry->owner == TIMER_OF_CALLER) {
     caller_timed_out(LIST_OWNER(entry, struct caller, timer));
+    return;
+  }
+  if (entry == &server->compressions.timer) {
+    compressions_rest(&server->compressions);
     return;
   }
   connection_timed_out(LIST_OWNER(entry, struct connection, timer));
@@ -44,13 +48,14 @@ int server_init(struct server *server, struct clock *clock) {
   list_init(&server->later);
   wheel_init(&server->wheel, clock, expired);
   wheel_entry_init(&server->drain_timer);
+  compressions_init(&server->compressions, &server->wheel);
   return 0;
 }
 
-/* Raw TCP has no words for it. */
+/* Raw TCP has no words for it, and TLS would have to be agreed on first. */
 static void refuse(struct server *server, struct service *service,
                    struct transport *transport, const struct refusal *refusal) {
-  if (service->raw) {
+  if (service->raw || service->secure) {
     transport->ops->close(transport);
     return;
   }
@@ -191,5 +196,6 @@ void server_drain(struct server *server, void (*drained)(void *owner),
 void server_free(struct server *server) {
   topics_free(&server->topics);
   tally_free(&server->tally);
+  compressions_free(&server->compressions);
   mem_free(server->gather);
 }

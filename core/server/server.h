@@ -7,6 +7,7 @@
 #define RATCHET_SERVER_SERVER_H
 
 #include "base/list.h"
+#include "compression.h"
 #include "net/transport.h"
 #include "tally.h"
 #include "topic.h"
@@ -19,7 +20,7 @@ struct connection;
 struct service;
 
 /* Owned by main (or a test), by value; borrows the clock. Owns its connections,
- * tally and topics. */
+ * tally, topics and compressions. */
 struct server {
   struct clock *clock;
   struct wheel wheel;
@@ -29,8 +30,9 @@ struct server {
   uint32_t turn;     /* counts them */
   struct topics topics;
   struct tally tally; /* of addresses, for services that limit them */
-  struct pull *pull;  /* what is being read, while it is: websocket.c */
-  uint8_t *gather;    /* small frames on their way into one write */
+  struct compressions compressions;
+  struct pull *pull; /* what is being read, while it is: websocket.c */
+  uint8_t *gather;   /* small frames on their way into one write */
   uint64_t last_id;
   size_t count, max_connections;
   size_t refused;         /* of `count`: those that are being told so */

@@ -19,6 +19,9 @@ void websocket_begin(struct connection *conn) {
   reader_init(&conn->in.reader,
               conn->is_outgoing ? READER_CLIENT : READER_SERVER,
               limits->max_message_size);
+  if (conn->compression) {
+    reader_inflate_with(&conn->in.reader, conn->compression->inflater);
+  }
   connection_set_timer(conn, jittered(conn, limits->keep_alive));
 }
 
@@ -86,10 +89,34 @@ static void tell_control(struct connection *conn, enum opcode opcode,
   conn->endpoint->events->control(conn->endpoint, conn, opcode, data);
 }
 
+enum { INFLATED_SHARE = 512 * 1024 /* bytes of one connection in a turn */ };
+
+/* One piece of input on its way through the reader: what the reader said last,
+ * and whether that still is to be handled. */
+struct pull {
+  struct connection *conn;
+  enum reader_result result;
+  struct reader_event event;
+  size_t inflated; /* bytes of its messages so far */
+  bool is_taken;
+};
+
+/* A few bytes may have much in them: who sends such waits for the next turn, as
+ * does who sends many bytes. */
+static void count_inflated(struct connection *conn, size_t length) {
+  struct pull *pull = conn->server->pull;
+  if (pull) pull->inflated += length;
+  if (!pull || pull->inflated < INFLATED_SHARE) return;
+  connection_pause(conn, PAUSE_TURN);
+  list_remove(&conn->in_due);
+  server_mark_later(conn->server, conn);
+}
+
 static void tell_message(struct connection *conn, bool is_binary,
                          const struct reader_event *event) {
   struct slice message = {(const char *)event->data, event->length};
   if (conn->state != CONNECTION_OPEN) return; /* we have said goodbye */
+  if (conn->compression) count_inflated(conn, message.length);
   conn->endpoint->events->message(conn->endpoint, conn, message, is_binary);
 }
 
@@ -132,15 +159,6 @@ static bool may_deliver(const struct connection *conn) {
          conn->state == CONNECTION_CLOSING;
 }
 
-/* One piece of input on its way through the reader: what the reader said last,
- * and whether that still is to be handled. */
-struct pull {
-  struct connection *conn;
-  enum reader_result result;
-  struct reader_event event;
-  bool is_taken;
-};
-
 /* False when there is no more, or nothing more may be delivered. */
 static bool pull_next(struct connection *conn, struct pull *pull) {
   if (!may_deliver(conn)) return false;
@@ -163,6 +181,7 @@ bool connection_take_message(struct connection *conn, struct slice *message,
   *message = (struct slice){(const char *)pull->event.data, pull->event.length};
   *is_binary = pull->result == READER_BINARY;
   pull->is_taken = true;
+  if (conn->compression) count_inflated(conn, message->length);
   return true;
 }
 

@@ -15,6 +15,7 @@ local raise = require "ratchet.raise"
 local native = require "ratchet.native"
 local options = require "ratchet.options"
 local pattern = require "ratchet.http.pattern"
+local tls = require "ratchet.server.tls"
 
 ---@class ratchet.App
 ---@field httpHost string
@@ -67,11 +68,13 @@ function App.new(http_host, port, address, given)
   options.argument("the host", http_host, "string", "ratchet.App")
   options.argument("the port", port, "port_or_none", "ratchet.App")
   options.argument("the address", address, "string", "ratchet.App")
+  given = options.check(given, app_options, "ratchet.App")
+  tls.check(given.tls, "ratchet.App")
   return setmetatable({
     httpHost = http_host,
     port = port,
     address = address,
-    options = options.check(given, app_options, "ratchet.App"),
+    options = given,
     routes = Router(),
     hosts = default_hosts(http_host),
     announced = {}, -- list of { scheme, host, path }
@@ -248,7 +251,8 @@ end
 
 ---Listens at one more address, beside the one that the app was made with.
 ---@param given table { address=, port=, ipv6Only= }, { unix=, mode= }, { fd= }, or
----  { systemd= }
+---  { systemd= }; with any of them, proxyProtocol= and tls= (false: none, though the
+---  app has it)
 ---@return ratchet.App self
 function App:listen(given)
   if self.listeners then raise("app:listen: app:run() has listened already") end
@@ -264,8 +268,10 @@ local function name_in_url(route, bound)
 end
 
 local function url_of(route, bound)
-  local port = bound.port == 80 and "" or ":" .. bound.port
-  return ("%s://%s%s%s"):format(route.scheme, name_in_url(route, bound), port, route.path)
+  local usual = bound.secure and 443 or 80
+  local port = bound.port == usual and "" or ":" .. bound.port
+  local scheme = bound.secure and route.scheme .. "s" or route.scheme
+  return ("%s://%s%s%s"):format(scheme, name_in_url(route, bound), port, route.path)
 end
 
 -- Each once: pages first, for they are what one opens, then unix sockets last.

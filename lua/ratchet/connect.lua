@@ -26,9 +26,12 @@ local TIMEOUT = 10
 ---@field protocols string[]? the sub-protocols that are offered, the dearest first
 ---@field headers table<string, string|string[]>? more lines of the request
 ---@field origin string? the Origin header, which only browsers must send
----@field connectTimeout number? seconds for name and TCP, 10 when not given
+---@field connectTimeout number? seconds for name, TCP and TLS, 10 when not given
 ---@field handshakeTimeout number? seconds for the answer, 10 when not given
 ---@field unix string? the path of a unix socket to connect to, in place of the host
+---@field ca string? wss: a file of certificates in PEM to trust, in place of the system's
+---@field serverName string? wss: whose certificate it must be, in place of the host's
+---@field insecure boolean? wss: true verifies nothing
 ---@field events table|userdata|nil the component of the style with events
 ---@field reconnect boolean|ratchet.ReconnectOptions|nil with `events`
 
@@ -45,6 +48,9 @@ local known = options.join(options.limits, {
   connectTimeout = "some_seconds",
   handshakeTimeout = "some_seconds",
   unix = "path",
+  ca = "path",
+  serverName = "string",
+  insecure = "boolean",
   events = "component",
   reconnect = "switch_or_table",
 })
@@ -102,6 +108,7 @@ local function plan(parsed, given)
   local handshake_timeout = given.handshakeTimeout or TIMEOUT
   return {
     host = parsed.host, port = parsed.port, path = given.unix, secure = parsed.secure,
+    ca = given.ca, serverName = given.serverName, insecure = given.insecure,
     target = parsed.target, authority = parsed.authority,
     protocols = list_protocols(given.protocols or {}),
     headers = list_headers(given),

@@ -28,6 +28,9 @@ local MOST_REDIRECTS = 5
 ---@field maxBodySize integer? bytes of the answer's body, 1 MiB when not given
 ---@field redirect "manual"|"follow"|nil "manual", the default: a redirect is an answer
 ---@field unix string? the path of a unix socket to connect to, in place of the host
+---@field ca string? https: a file of certificates in PEM to trust, in place of the system's
+---@field serverName string? https: whose certificate it must be, in place of the host's
+---@field insecure boolean? https: true verifies nothing
 
 local known = {
   method = "string",
@@ -37,6 +40,9 @@ local known = {
   maxBodySize = "bytes",
   redirect = { "manual", "follow" },
   unix = "path",
+  ca = "path",
+  serverName = "string",
+  insecure = "boolean",
 }
 
 -- What may be sent twice without harm (RFC 9110 9.2.2).
@@ -71,6 +77,7 @@ local function connect(job, asked)
   local ticket = job.core.ticket()
   local caller = job.core.caller({
     host = asked.url.host, port = asked.url.port, secure = asked.url.secure, path = job.unix,
+    ca = job.ca, serverName = job.server_name, insecure = job.insecure,
   }, ticket, left)
   local connected
   connected, message, code = wait(job.core, ticket, caller)
@@ -101,8 +108,15 @@ local function may_try_again(asked, state)
   return state == "unsent" or (state == "untouched" and idempotent[asked.method])
 end
 
+-- What was trusted with one list of authorities is not with another.
+local function trust_of(job)
+  return ("%s %s %s "):format(job.insecure and "insecure" or "", job.ca or "",
+    job.server_name or "")
+end
+
 local function key_of(job, asked)
-  return (job.unix and "unix:" .. job.unix .. " " or "")
+  return (asked.url.secure and trust_of(job) or "")
+    .. (job.unix and "unix:" .. job.unix .. " " or "")
     .. asked.url.scheme .. "://" .. asked.url.host .. ":" .. asked.url.port
 end
 
@@ -175,7 +189,8 @@ end
 ---@return ratchet.fetch.Answer?
 ---@return string? err why there is no answer
 ---@return string? code such as "ECONNREFUSED", "ETIMEDOUT", "ECONNRESET", "EPROTO"
----  (malformed), "EMSGSIZE" (maxBodySize), "ELOOP" (redirects), "EINVAL" (the address)
+---  (malformed), "EMSGSIZE" (maxBodySize), "ELOOP" (redirects), "EINVAL" (the address),
+---  "ECONNABORTED" (no TLS that could be trusted)
 local function fetch(address, given)
   if type(address) ~= "string" then
     raise("ratchet.fetch: the address must be a string; it is a %s", type(address))
@@ -191,6 +206,7 @@ local function fetch(address, given)
     core = core, timeout = timeout, deadline = core.now() + timeout,
     unix = wanted.unix, follows = wanted.redirect == "follow",
     max_body_size = wanted.maxBodySize or MAX_BODY_SIZE,
+    ca = wanted.ca, server_name = wanted.serverName, insecure = wanted.insecure,
   }
   local good, message, code = check_target(job, target)
   if not good then return explain(job, target, message, code) end

@@ -19,9 +19,9 @@ function native.core()
   error("this needs the server around it: run the file with `ratchet-lua app.lua`", 0)
 end
 
----What the command line says about every listener, host and port, each or nil; and
----whether refusals explain themselves to the client.
----@return { host: string?, port: integer?, development: boolean? }
+---What the command line says about every listener, host and port, each or nil, and
+---devTls; and whether refusals explain themselves to the client.
+---@return { host: string?, port: integer?, devTls: boolean?, development: boolean? }
 function native.options()
   local core = native.optional()
   return core and core.options or {}

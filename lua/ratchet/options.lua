@@ -28,11 +28,22 @@ local function is_list_of_strings(value)
   return count == #value
 end
 
+-- Of `deflate`, when it is a table.
+local deflate = {
+  level = "level",
+  memLevel = "level",
+  windowBits = "window_bits",
+  threshold = "count_or_none",
+  serverContext = { "shared", "dedicated" },
+  clientContext = { "shared", "dedicated" },
+}
+
 local function seconds(value)
   return type(value) == "number" and value >= 0 and value <= MOST_SECONDS
 end
 
--- Each kind: what it accepts, and how an error names it.
+-- Each kind: how an error names it, what it accepts, and, where that may be a table of
+-- options in turn, which ones.
 local kinds = {
   string = { "a string", function(v) return type(v) == "string" end },
   boolean = { "true or false", function(v) return type(v) == "boolean" end },
@@ -70,11 +81,22 @@ local kinds = {
     'a string of three octal digits, such as "0660"',
     function(v) return type(v) == "string" and v:find("^0?[0-7][0-7][0-7]$") ~= nil end,
   },
+  tls = {
+    'a table, such as { cert = "cert.pem", key = "key.pem" }, or false for none',
+    function(v) return v == false or type(v) == "table" end,
+  },
   body = {
     "a string, or a table to be sent as JSON",
     function(v) return type(v) == "string" or type(v) == "table" end,
   },
   descriptor = { "a whole number from 3 to 65535", whole(3, 65535) },
+  level = { "a whole number from 1 to 9", whole(1, 9) },
+  window_bits = { "a whole number from 9 to 15", whole(9, 15) },
+  deflate = {
+    "true, false or a table of options",
+    function(v) return type(v) == "boolean" or type(v) == "table" end,
+    deflate,
+  },
 }
 
 local function sorted_keys(t)
@@ -100,9 +122,12 @@ end
 
 local function check_value(name, value, kind, where)
   if type(kind) == "table" then return check_one_of(name, value, kind, where) end
-  local expected, accepts = unpack(kinds[kind])
+  local expected, accepts, inner = unpack(kinds[kind])
   if not accepts(value) then
     raise('%s: option "%s" must be %s; it is %s', where, name, expected, shown(value))
+  end
+  if inner and type(value) == "table" then
+    options.check(value, inner, ('%s: option "%s"'):format(where, name))
   end
 end
 
@@ -122,8 +147,8 @@ end
 ---@param known table<string, string|string[]> option name to its kind ("string",
 ---  "boolean", "table", "strings", "bytes", "head_bytes", "seconds", "some_seconds",
 ---  "age", "life", "time", "count", "count_or_none", "port", "port_or_none", "path",
----  "mode", "descriptor", "body", "component", "switch_or_table") or to a list of its
----  values
+---  "mode", "descriptor", "body", "component", "switch_or_table", "level", "window_bits",
+---  "deflate") or to a list of its values
 ---@param where string what was called, for the message
 ---@return table options `given`, or an empty table
 function options.check(given, known, where)
@@ -160,6 +185,7 @@ options.limits = {
   closeTimeout = "seconds",
   maxQueuedMessages = "count",
   maxQueuedAmount = "bytes",
+  deflate = "deflate",
 }
 
 ---What holds for a listener; the core knows the defaults.
@@ -171,6 +197,7 @@ options.listener = {
   proxyProtocol = "boolean",
   maxConnections = "count",
   maxConnectionsPerAddress = "count_or_none",
+  tls = "tls",
 }
 
 ---What holds for all handlers of the program; the core knows the defaults.

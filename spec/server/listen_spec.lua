@@ -59,6 +59,28 @@ describe("listen.open", function()
     assert.are.equal(1, #core.listened)
   end)
 
+  it("chooses the TLS of each: its own, the app's, none", function()
+    local core, own, common = fake_core.install(), { cert = "own" }, { cert = "common" }
+    local bound = listen.open({ { path = "/a", tls = own }, { path = "/b" },
+      { path = "/c", tls = false } }, { tls = common })
+    assert.are.same({ { path = "/a", tls = own }, { path = "/b", tls = common },
+      { path = "/c" } }, core.listened)
+    assert.are.same({ { path = "/a", secure = true }, { path = "/b", secure = true },
+      { path = "/c" } }, bound)
+  end)
+
+  it("keeps the TLS of an address that --port changes", function()
+    local core = fake_core.install({ port = 9000 })
+    listen.open({ { address = "127.0.0.1", port = 1, tls = { cert = "x" } } })
+    assert.are.same({ cert = "x" }, core.listened[1].tls)
+  end)
+
+  it("says why there is no TLS", function()
+    fake_core.install().failure = { "/x.pem: No such file or directory", "TLS" }
+    assert.has_error(function() listen.open({ wanted() }, { tls = { cert = "/x.pem" } }) end,
+      "no TLS on 127.0.0.1:8080: /x.pem: No such file or directory")
+  end)
+
   it("says what is served at each", function()
     local core = fake_core.install()
     listen.open({ wanted(), { path = "/x", mode = 432 } }, { headerTimeout = 3 })

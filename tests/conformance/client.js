@@ -9,6 +9,7 @@
 const crypto = require('crypto');
 const net = require('net');
 const { TextDecoder } = require('util');
+const { Deflate } = require('./deflate');
 
 const OP = { CONT: 0, TEXT: 1, BINARY: 2, CLOSE: 8, PING: 9, PONG: 10 };
 const ACCEPT_GUID = '258EAFA5-E914-47DA-95CA-C5AB0DC85B11';
@@ -181,7 +182,9 @@ class Client {
     this.closedByMe = false; // our Close went out before the server's came
     this.gone = null; // 'fin' or 'reset': the server ended TCP
     this.violation = null;
-    this.fragments = null; // { opcode, parts } of the message being received
+    this.fragments = null; // { opcode, isDeflated, parts } of the message being received
+    this.deflate = null; // once the server has agreed to compress
+    this.sawCompressed = false; // a message of the server's
     this.waiters = new Set();
     this.reader = new FrameReader((f) => this.onFrame(f), (what) => this.onViolation(what));
     socket.on('data', (chunk) => this.onData(chunk));
@@ -221,9 +224,10 @@ class Client {
   onFrame({ fin, rsv, opcode, payload }) {
     if (this.violation) return;
     if (this.remoteClose) return this.onViolation('a frame after its Close');
-    if (rsv) return this.onViolation(`a frame with RSV = ${rsv}`);
+    const isDeflated = rsv === 4 && this.deflate && (opcode === OP.TEXT || opcode === OP.BINARY);
+    if (rsv && !isDeflated) return this.onViolation(`a frame with RSV = ${rsv}`);
     if (opcode >= 8) this.onControl(fin, opcode, payload);
-    else this.onDataFrame(fin, opcode, payload);
+    else this.onDataFrame(fin, opcode, payload, isDeflated);
   }
 
   onControl(fin, opcode, payload) {
@@ -236,18 +240,26 @@ class Client {
     this.write(encodeFrame({ opcode: OP.PONG, payload }));
   }
 
-  onDataFrame(fin, opcode, payload) {
+  onDataFrame(fin, opcode, payload, isDeflated) {
     if (opcode > 2) return this.onViolation(`opcode ${opcode}`);
     if (opcode === OP.CONT && !this.fragments) return this.onViolation('a lone continuation');
     if (opcode !== OP.CONT && this.fragments) return this.onViolation('an interrupted message');
-    if (!this.fragments) this.fragments = { opcode, parts: [] };
+    if (!this.fragments) this.fragments = { opcode, isDeflated, parts: [] };
     this.fragments.parts.push(payload);
     if (fin) this.onMessage(this.fragments);
   }
 
-  onMessage({ opcode, parts }) {
+  onMessage({ opcode, isDeflated, parts }) {
     this.fragments = null;
-    const data = parts.length === 1 ? parts[0] : Buffer.concat(parts);
+    let data = parts.length === 1 ? parts[0] : Buffer.concat(parts);
+    if (isDeflated) {
+      try {
+        data = this.deflate.inflate(data);
+        this.sawCompressed = true;
+      } catch (error) {
+        return this.onViolation(`a message that does not inflate: ${error.message}`);
+      }
+    }
     if (opcode === OP.TEXT && !isUtf8(data)) return this.onViolation('text that is not UTF-8');
     this.record(opcode === OP.TEXT ? 'text' : 'binary', data);
   }
@@ -352,7 +364,7 @@ async function openFirst(url, signal) {
   throw failure;
 }
 
-function requestText(url, key) {
+function requestText(url, key, offer) {
   return [
     `GET ${url.pathname}${url.search} HTTP/1.1`,
     `Host: ${url.host}`,
@@ -360,6 +372,7 @@ function requestText(url, key) {
     'Connection: Upgrade',
     `Sec-WebSocket-Key: ${key}`,
     'Sec-WebSocket-Version: 13',
+    ...(offer ? [`Sec-WebSocket-Extensions: ${offer}`] : []),
     '', '',
   ].join('\r\n');
 }
@@ -396,7 +409,8 @@ function headersOf(lines) {
   return headers;
 }
 
-function checkResponse(head, key) {
+// Returns what was agreed on, for an offer of permessage-deflate.
+function checkResponse(head, key, offer) {
   const [status, ...lines] = head.split('\r\n');
   const headers = headersOf(lines);
   const accept = crypto.createHash('sha1').update(key + ACCEPT_GUID).digest('base64');
@@ -406,19 +420,22 @@ function checkResponse(head, key) {
     throw new Error('no "Connection: Upgrade"');
   }
   if (headers['sec-websocket-accept'] !== accept) throw new Error('wrong Sec-WebSocket-Accept');
-  for (const name of ['sec-websocket-extensions', 'sec-websocket-protocol']) {
-    if (headers[name]) throw new Error(`${name} that was not asked for`);
+  const chosen = headers['sec-websocket-extensions'];
+  if (headers['sec-websocket-protocol'] || (chosen && !offer)) {
+    throw new Error('an extension or a sub-protocol that was not asked for');
   }
+  return chosen ? new Deflate(offer, chosen) : null;
 }
 
-async function handshake(url, signal) {
+async function handshake(url, signal, offer) {
   const socket = await openFirst(url, signal);
   try {
     const key = crypto.randomBytes(16).toString('base64');
-    socket.write(requestText(url, key));
+    socket.write(requestText(url, key, offer));
     const { head, rest } = await readResponse(socket);
-    checkResponse(head, key);
+    const deflate = checkResponse(head, key, offer);
     const client = new Client(socket);
+    client.deflate = deflate;
     if (rest.length) client.onData(rest);
     socket.resume();
     return client;
@@ -429,12 +446,13 @@ async function handshake(url, signal) {
   }
 }
 
-// Opens a connection and completes the opening handshake within `ms`.
-async function connect(url, ms) {
+// Opens a connection and completes the opening handshake within `ms`. `offer`: what to
+// say in Sec-WebSocket-Extensions, if anything.
+async function connect(url, ms, offer) {
   const signal = {};
   const timer = setTimeout(() => signal.stop(), ms);
   try {
-    return await handshake(url, signal);
+    return await handshake(url, signal, offer);
   } finally {
     clearTimeout(timer);
   }

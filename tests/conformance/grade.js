@@ -175,7 +175,7 @@ async function playOpened(client, test, slow) {
 async function play(test, url, slow) {
   let client;
   try {
-    client = await connect(url, MS.open * slow);
+    client = await connect(url, MS.open * slow, test.offer);
   } catch (error) {
     return neverOpened(test, error);
   }

@@ -51,11 +51,16 @@ static void check_answer(const struct http_answer *answer, const char *bytes,
 
 /* The key of RFC 6455 1.3, for which the seeds have the answer. */
 static void check_handshake(const struct http_answer *answer) {
-  struct slice protocol = {NULL, 0};
-  const char *why = client_handshake_check(
-      answer, SLICE("dGhlIHNhbXBsZSBub25jZQ=="), SLICE("a, b"), &protocol);
+  struct deflate_settings settings = deflate_settings_default;
+  struct deflate_terms offer = deflate_offer(&settings);
+  struct client_request request = {.key = SLICE("dGhlIHNhbXBsZSBub25jZQ=="),
+                                   .protocols = SLICE("a, b"),
+                                   .deflate = &offer};
+  struct client_choice choice = {.protocol = {NULL, 0}};
+  const char *why = client_handshake_check(answer, &request, &choice);
   if (why) return;
-  if (!protocol.at || protocol.length > 1) abort();
+  if (!choice.protocol.at || choice.protocol.length > 1) abort();
+  if (choice.is_deflated && choice.deflate.server.window_bits > 15) abort();
   if (!http_head_lists(&answer->head, "connection", "upgrade")) abort();
 }
 

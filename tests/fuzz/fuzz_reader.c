@@ -1,11 +1,12 @@
 /*
  * fuzz_reader - any bytes, however cut, make the same events.
  *
- * Input: byte 0 chooses the role (bit 0) and the largest message (bits 1-3),
- * byte 1 the seed of the piece sizes, the rest is what the peer sends. It is
- * read three times: whole, byte by byte, and in pieces of random sizes that go
- * to where the reader wants them. The libFuzzer process ends when the accounts
- * of the three differ or memory is left.
+ * Input: byte 0 chooses the role (bit 0), the largest message (bits 1-3), and
+ * whether compression was agreed on (bit 4), with a context (bit 5); byte 1 the
+ * seed of the piece sizes, the rest is what the peer sends. It is read three
+ * times: whole, byte by byte, and in pieces of random sizes that go to where
+ * the reader wants them. The libFuzzer process ends when the accounts of the
+ * three differ or memory is left.
  */
 #include "base/mem.h"
 #include "proto/reader.h"
@@ -73,9 +74,14 @@ static struct account read_all(uint8_t choice, uint32_t seed,
   struct reader reader;
   int64_t held = mem_in_use();
   bool goes_on = true;
+  struct inflater *inflater = NULL;
 
   reader_init(&reader, choice & 1 ? READER_CLIENT : READER_SERVER,
               sizes[choice >> 1 & 7]);
+  if (choice & 0x10) {
+    inflater = inflater_new(15, choice & 0x20);
+    reader_inflate_with(&reader, inflater);
+  }
   while (length > 0 && goes_on) {
     uint8_t *space, *own = NULL;
     size_t size = choose(&seed, length);
@@ -91,8 +97,9 @@ static struct account read_all(uint8_t choice, uint32_t seed,
   }
   bool is_mid = reader_is_mid_message(&reader);
   put(&account, &is_mid, sizeof is_mid);
-  if (!is_mid && mem_in_use() != held) abort();
+  if (!is_mid && !inflater && mem_in_use() != held) abort();
   reader_free(&reader);
+  inflater_free(inflater);
   if (mem_in_use() != held) abort();
   return account;
 }

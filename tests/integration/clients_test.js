@@ -5,11 +5,12 @@ const assert = require('assert');
 const fs = require('fs');
 const os = require('os');
 const path = require('path');
-const { spawn } = require('child_process');
 const WebSocket = require('ws');
 const { test } = require('./support/runner');
 const { describePicture, launch } = require('./support/browser');
 const { apps } = require('./support/paths');
+const { program } = require('./support/program');
+const { playPython } = require('./support/python');
 const { deadline, slow } = require('./support/wait');
 
 // Echoes; closes when it is asked to.
@@ -132,43 +133,6 @@ test('node ws: an offer of permessage-deflate is declined', async (t) => {
 
 // ---- programs
 
-// Runs a program to its end and returns its output.
-function program(name, args, options = {}) {
-  const child = spawn(name, args, { stdio: ['ignore', 'pipe', 'pipe'] });
-  let stdout = '';
-  let stderr = '';
-  child.stdout.on('data', (bytes) => { stdout += bytes; });
-  child.stderr.on('data', (bytes) => { stderr += bytes; });
-  const ended = new Promise((resolve, reject) => {
-    child.on('error', (error) => reject(options.missing ? new Error(options.missing) : error));
-    child.on('close', (status) => {
-      if (status === 0 || options.any) resolve({ status, stdout, stderr });
-      else reject(new Error(`${name} ended with ${status}: ${stderr}`));
-    });
-  });
-  return deadline(ended, 20000 * slow, name).finally(() => child.kill('SIGKILL'));
-}
-
-let pythonFound = null;
-
-// The python that has websockets.
-async function python() {
-  for (const name of ['/usr/bin/python3', 'python3']) {
-    if (pythonFound) break;
-    const probe = await program(name, ['-c', 'import websockets'], { any: true })
-      .catch(() => ({ status: 1 }));
-    if (probe.status === 0) pythonFound = name;
-  }
-  if (pythonFound) return pythonFound;
-  throw new Error('Python\'s websockets is missing: apt-get install python3-websockets');
-}
-
-async function playPython(scenario, server) {
-  const script = path.join(__dirname, 'support', 'client.py');
-  const { stdout } = await program(await python(), [script, scenario, server.url('ws')]);
-  return JSON.parse(stdout).result;
-}
-
 const scenarios = [
   ['text', 'grüße'],
   ['binary', Array.from({ length: 256 }, (_, i) => i)],
@@ -183,7 +147,7 @@ const scenarios = [
 for (const [scenario, expected] of scenarios) {
   test(`python websockets: ${scenario}`, async (t) => {
     const server = await t.server(ECHO);
-    assert.deepStrictEqual(await playPython(scenario, server), expected);
+    assert.deepStrictEqual(await playPython(scenario, server.url('ws')), expected);
   });
 }
 

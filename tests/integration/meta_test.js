@@ -77,11 +77,11 @@ ratchet.server.IoServer.factory(layer, 8080):run()
 `;
 
 async function namesOf(t, word) {
-  const server = await t.server(APP, { args: ['--host', '127.0.0.1'] });
-  const bad = await t.raw(server);
+  const server = await t.server(APP, { args: ['--host', '127.0.0.1', '--dev-tls'] });
+  const bad = await t.raw(server, { rejectUnauthorized: false });
   await bad.send('GET / HTTP/1.1\r\nHost: localhost\r\n\r\n');
   await bad.answer();
-  const good = await t.raw(server);
+  const good = await t.raw(server, { rejectUnauthorized: false });
   await good.send(handshakeBytes());
   await good.answer();
   await server.note('connection');

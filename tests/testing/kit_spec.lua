@@ -171,6 +171,21 @@ describe("time", function()
     assert.is_true(os.time() - before < 300)
   end)
 
+  it("passes, whoever does not let it", function()
+    local turns = 0
+    local server = testing.serve({
+      onOpen = function()
+        while true do
+          turns = turns + 1
+          ratchet.sleep(0)
+        end
+      end,
+    })
+    assert(server:connect("/"))
+    server:advance(0.05)
+    assert.is_true(turns > 10)
+  end)
+
   it("ends the wait for what does not come", function()
     local server = testing.serve(ratchet.server.EchoServer())
     local ann = assert(server:connect("/"))
@@ -300,6 +315,28 @@ describe("an app", function()
     bob:send("2")
     assert.received(ann, "1")
     assert.received(bob, "2")
+  end)
+
+  it("can compress", function()
+    local server = testing.serve({
+      onMessage = function(_, conn, message) conn:send(message) end,
+    }, { deflate = true })
+    local ann = assert(server:connect("/", { deflate = true }))
+    assert.matches("permessage%-deflate", ann.conn.extensions)
+    ann:split({ 1, 2, 3 }):send(("compressed "):rep(1000))
+    assert.received(ann, ("compressed "):rep(1000))
+  end)
+
+  it("is served over TLS, with a certificate of the moment", function()
+    local server = testing.serve(app, { tls = true })
+    assert.matches("^https://chat.example:", server.url)
+    local ann = assert(server:connect("/echo"))
+    ann:send(("x"):rep(100000))
+    assert.received(ann, ("x"):rep(100000))
+    assert.are.equal("hello bob", server:get("/hello?name=bob").body)
+    assert.error_matches(function() ann:split({ 1 }) end, "client:split: not over TLS")
+    server:stop()
+    assert.closed(ann, 1001)
   end)
 
   it("explains refusals in development", function()

@@ -84,18 +84,20 @@ TEST(client_handshake_checks_the_answer) {
   static struct http_answer answer;
   for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
     struct refusal refusal;
-    struct slice protocol = SLICE("?");
+    struct client_request request = {.key = SLICE(KEY),
+                                     .protocols = slice_of(cases[i].offered)};
+    struct client_choice choice = {.protocol = SLICE("?")};
     size_t length = strlen(cases[i].head);
     check_context("%s", cases[i].name);
     CHECK(http_answer_parse(&answer, (char *)guarded(cases[i].head, length),
                             length, &refusal));
-    const char *why = client_handshake_check(
-        &answer, SLICE(KEY), slice_of(cases[i].offered), &protocol);
+    const char *why = client_handshake_check(&answer, &request, &choice);
     CHECK((why == NULL) == (cases[i].why == NULL));
     if (why) {
       CHECK(cases[i].why && strstr(why, cases[i].why));
     } else {
-      CHECK(slice_equals(protocol, slice_of(cases[i].protocol)));
+      CHECK(slice_equals(choice.protocol, slice_of(cases[i].protocol)));
+      CHECK(!choice.is_deflated);
     }
   }
   check_no_context();
@@ -109,9 +111,12 @@ TEST(client_handshake_is_one_that_the_server_takes) {
   CHECK(client_handshake_key(key));
   CHECK(client_handshake_key(other));
   CHECK(memcmp(key, other, sizeof key) != 0);
-  CHECK(client_handshake_write(&bytes, SLICE("/a?b"), SLICE("[::1]:8080"),
-                               (struct slice){key, sizeof key}, SLICE("a, b"),
-                               SLICE("Origin: http://x\r\n")));
+  struct client_request request = {.target = SLICE("/a?b"),
+                                   .host = SLICE("[::1]:8080"),
+                                   .key = {key, sizeof key},
+                                   .protocols = SLICE("a, b"),
+                                   .headers = SLICE("Origin: http://x\r\n")};
+  CHECK(client_handshake_write(&bytes, &request));
   CHECK(http_head_parse(&head, (char *)bytes.bytes, bytes.length, &refusal));
   CHECK(handshake_check(&head, &refusal));
   CHECK(slice_equals(head.target, SLICE("/a?b")));
@@ -125,13 +130,54 @@ TEST(client_handshake_offers_nothing_that_it_was_not_told) {
   static struct http_head head;
   struct buffer bytes = {0};
   struct refusal refusal;
-  CHECK(client_handshake_write(&bytes, SLICE("/"), SLICE("a"), SLICE(KEY),
-                               SLICE(""), SLICE("")));
+  struct client_request request = {.target = SLICE("/"),
+                                   .host = SLICE("a"),
+                                   .key = SLICE(KEY),
+                                   .protocols = SLICE(""),
+                                   .headers = SLICE("")};
+  CHECK(client_handshake_write(&bytes, &request));
   CHECK(http_head_parse(&head, (char *)bytes.bytes, bytes.length, &refusal));
   CHECK(handshake_check(&head, &refusal));
   CHECK(!http_head_get(&head, "sec-websocket-protocol", 0).at);
   CHECK(!http_head_get(&head, "sec-websocket-extensions", 0).at);
   buffer_free(&bytes);
+}
+
+/* test_deflate_terms has what may be answered to an offer. */
+TEST(client_handshake_offers_compression) {
+  static struct http_head head;
+  static struct http_answer answer;
+  static const char agreed[] = SWITCH UPGRADE ACCEPT
+      "Sec-WebSocket-Extensions: permessage-deflate\r\n\r\n";
+  static const char other[] =
+      SWITCH UPGRADE ACCEPT "Sec-WebSocket-Extensions: x\r\n\r\n";
+  static const char declined[] = SWITCH UPGRADE ACCEPT "\r\n";
+  struct buffer bytes = {0};
+  struct refusal refusal;
+  struct deflate_settings settings = deflate_settings_default;
+  struct client_choice choice;
+  settings.is_wanted = true;
+  settings.keeps_server_context = settings.keeps_client_context = true;
+  struct deflate_terms offer = deflate_offer(&settings);
+  struct client_request request = {.target = SLICE("/"),
+                                   .host = SLICE("a"),
+                                   .key = SLICE(KEY),
+                                   .protocols = SLICE(""),
+                                   .headers = SLICE(""),
+                                   .deflate = &offer};
+  CHECK(client_handshake_write(&bytes, &request));
+  CHECK(http_head_parse(&head, (char *)bytes.bytes, bytes.length, &refusal));
+  CHECK(slice_equals(http_head_get(&head, "sec-websocket-extensions", 0),
+                     SLICE("permessage-deflate; client_max_window_bits")));
+  buffer_free(&bytes);
+  CHECK(http_answer_parse(&answer, agreed, sizeof agreed - 1, &refusal));
+  CHECK(!client_handshake_check(&answer, &request, &choice));
+  CHECK(choice.is_deflated);
+  CHECK(http_answer_parse(&answer, declined, sizeof declined - 1, &refusal));
+  CHECK(!client_handshake_check(&answer, &request, &choice));
+  CHECK(!choice.is_deflated);
+  CHECK(http_answer_parse(&answer, other, sizeof other - 1, &refusal));
+  CHECK(client_handshake_check(&answer, &request, &choice) != NULL);
 }
 
 TEST(client_handshake_sets_its_own_headers) {

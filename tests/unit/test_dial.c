@@ -225,9 +225,11 @@ TEST(dial_refuses_a_target_that_is_none) {
                 "name too long");
   check_refused((struct dial_target){.path = "/nowhere/socket"}, UV_ENOENT,
                 "/nowhere/socket: no such file");
-  check_refused(
-      (struct dial_target){.host = "::1", .port = 1, .is_secure = true},
-      UV_EPROTONOSUPPORT, "TLS");
+  check_refused((struct dial_target){.host = "::1",
+                                     .port = 1,
+                                     .is_secure = true,
+                                     .tls.ca = "/nowhere.pem"},
+                UV_EINVAL, "::1 port 1: /nowhere.pem: No such file");
   tear_down();
 }
 

@@ -90,7 +90,7 @@ static void end_closed(void *owner) {
 }
 
 static const struct transport_events end_events = {
-    end_space, end_read, end_ended, end_written, end_closed};
+    end_space, end_read, end_ended, end_written, end_closed, NULL};
 
 static void on_accepted(void *owner, struct transport *transport) {
   CHECK(owner == &end);

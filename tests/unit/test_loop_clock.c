@@ -47,6 +47,10 @@ TEST(loop_clock_stands_while_it_is_held) {
   CHECK(loop_move_clock(&loop));
   CHECK_EQ(rung, 2);
   CHECK_EQ(clock_now(clock), begin + 60000);
+  clock_set(clock, &soon, begin); /* which is over */
+  CHECK(loop_move_clock(&loop));
+  CHECK_EQ(rung, 3);
+  CHECK_EQ(clock_now(clock), begin + 60001);
   loop_close(&loop);
 }
 

@@ -50,8 +50,8 @@ static void on_closed(void *owner) {
   note(owner, "closed");
 }
 
-static const struct transport_events events = {space, on_read, on_ended,
-                                               on_written, on_closed};
+static const struct transport_events events = {space,      on_read,   on_ended,
+                                               on_written, on_closed, NULL};
 
 static struct memory_transport *set_up(struct hearer *hearer) {
   struct memory_transport *memory = memory_transport_new();

@@ -473,17 +473,23 @@ TEST(opening_does_not_count_as_a_client) {
 }
 
 /* Each allocation fails in turn: told once, or an outcome that needed none. */
-TEST(opening_survives_without_memory) {
+static void play_without_memory(bool is_deflated) {
+  const char *terms = is_deflated
+                          ? "Sec-WebSocket-Extensions: permessage-deflate; "
+                            "server_no_context_takeover\r\n"
+                          : "";
   bool came = true;
   for (uint64_t nth = 1; came; nth++) {
     check_context("allocation %d", (int)nth);
     struct stage *stage = stage_open();
+    stage->endpoint.limits.deflate = deflate_settings_default;
+    stage->endpoint.limits.deflate.is_wanted = is_deflated;
     stage_starve(nth, false);
     struct peer *peer = ask(stage);
     bool is_under_way = told.conn != NULL;
-    if (is_under_way && peer->memory && !told.failed) accept_with(peer, "");
+    if (is_under_way && peer->memory && !told.failed) accept_with(peer, terms);
     if (told.opened && told.conn->state == CONNECTION_OPEN) {
-      stage_send(told.conn, 'a', 20);
+      stage_send(told.conn, 'a', 200);
       stage_run(stage);
     }
     came = stage_starved_enough();
@@ -492,4 +498,12 @@ TEST(opening_survives_without_memory) {
     if (!CHECK(nth < 60)) break;
   }
   check_no_context();
+}
+
+TEST(opening_survives_without_memory) {
+  play_without_memory(false);
+}
+
+TEST(opening_survives_without_memory_to_compress) {
+  play_without_memory(true);
 }

@@ -60,8 +60,8 @@ static void on_closed(void *owner) {
   end->is_closed = true;
 }
 
-static const struct transport_events events = {on_space, on_read, on_ended,
-                                               on_written, on_closed};
+static const struct transport_events events = {on_space,   on_read,   on_ended,
+                                               on_written, on_closed, NULL};
 
 static void own(struct end *end, struct transport *transport) {
   *end = (struct end){.transport = transport};

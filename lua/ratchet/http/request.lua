@@ -24,7 +24,8 @@ local uri = require "ratchet.http.uri"
 ---@field remoteAddress string
 ---@field peerAddress string
 ---@field remotePort integer
----@field secure boolean
+---@field secure boolean did the client speak TLS?
+---@field tls ratchet.core.Tls? when it did so to this server
 ---@field path string? decoded; nil when its percent-encoding is broken
 ---@field query table<string, string> of a repeated name the last value
 ---@field params table<string, string> from the route's pattern

@@ -24,6 +24,7 @@ local core = {}
 ---@class ratchet.core.Options
 ---@field host string? --host
 ---@field port integer? --port, 0 to 65535
+---@field devTls boolean --dev-tls
 ---@field development boolean --development: refusals explain themselves in their bodies
 
 ---@class ratchet.core.Handed
@@ -50,6 +51,23 @@ local core = {}
 ---@field maxQueuedMessages integer? events that queue behind a handler that waits, 64 when
 ---  not given; with more of them the peer is not read until half of them are handled
 ---@field maxQueuedAmount integer? bytes of them, 256 KiB when not given
+---@field deflate boolean|ratchet.core.Deflate|nil agree on permessage-deflate (RFC 7692)
+---  with clients that offer it, or offer it to a server; false when not given.
+---  maxMessageSize then counts inflated bytes; what cannot be inflated is closed with 1007
+
+---@class ratchet.core.Deflate
+---@field level integer? 1 (fast) to 9 (small), zlib's; 1 when not given
+---@field threshold integer? bytes; shorter messages go as they are; 128 when not given
+---@field serverContext "shared"|"dedicated"|nil "shared", which it is when not given:
+---  messages refer to themselves only (server_no_context_takeover), one compressor serves
+---  all connections, and a message that many get is compressed once; "dedicated": a
+---  compressor for each connection, freed after a minute without a message
+---@field clientContext "shared"|"dedicated"|nil "shared", which it is when not given: the
+---  client is told to do so (client_no_context_takeover); "dedicated": it may refer to its
+---  messages before, which costs a window of 2^windowBits bytes and 7 KiB a connection
+---@field windowBits integer? 9 to 15, the window that compressors use
+---  (server_max_window_bits); 15 when not given
+---@field memLevel integer? 1 to 9, zlib's; 8 when not given
 
 ---A component with its limits, for listen and for what `handle` returns. Its events
 ---are looked up when they happen. Raises when the component is neither a table nor
@@ -104,26 +122,49 @@ function core.endpoint(component, options) end
 ---  trusted proxies and listeners with proxyProtocol are not limited; 0, which it is when
 ---  not given, for no limit; then 429
 
+---@field tls ratchet.core.ListenerTls|false|nil the connections speak TLS
+
+---@class ratchet.core.ListenerTls: ratchet.core.KeyPair
+---@field profile "intermediate"|"modern"|nil after Mozilla's tables: TLS 1.2 and, where
+---  the mbedTLS has it, 1.3, which is the default; or 1.3 alone
+---@field minVersion "1.2"|"1.3"|nil
+---@field sni ratchet.core.KeyPair[]? more certificates: a client that asks for a name
+---  (RFC 6066 3) gets the one that has it, or the first
+---@field clientCa string? a file of certificates: clients are asked for one that these
+---  signed (RFC 8446 4.3.2); any other ends the handshake
+---@field requireClientCert boolean? and who has none ends it too
+---@field selfSigned boolean? in place of all these: a certificate for localhost, made
+---  anew at each start
+
+---@class ratchet.core.KeyPair
+---@field cert string a file in PEM: the certificate, and behind it the chain to its issuer
+---@field key string? a file in PEM, EC or RSA; the certificate's own when not given
+---@field passphrase string? of the key
+
 ---Listens. Raises when the table makes no sense.
 ---@param listener ratchet.core.Listener
 ---@return { address: string?, port: integer?, path: string? }? bound the port is the real
 ---  one; a unix socket has only a path
 ---@return string? message such as "address already in use"
----@return string? code such as "EADDRINUSE"
+---@return string? code such as "EADDRINUSE", or "TLS" when that cannot be had; the message
+---  then names the file
 function core.listen(listener) end
 
 ---@class ratchet.core.Connect
 ---@field host string a name, or an IP address without brackets
 ---@field port integer
 ---@field path string? in place of both: a unix socket
----@field secure boolean? over TLS
+---@field secure boolean? over TLS, with
+---@field ca string? a file of certificates in PEM to trust, in place of the system's
+---@field serverName string? whose certificate it must be; the host's when not given
+---@field insecure boolean? true: nothing is verified
 ---@field target string path and query, as they go into the request line
 ---@field authority string the Host header
 ---@field protocols string? the sub-protocols that are offered, with commas
 ---@field headers string[]? name, value, name, value, ...: more lines of the request.
 ---  Those that make the handshake are the core's own
 ---@field endpoint ratchet.Endpoint whose the connection will be
----@field connectTimeout number? seconds for name and TCP, 10 when not given
+---@field connectTimeout number? seconds for name, TCP and TLS, 10 when not given
 ---@field handshakeTimeout number? seconds for the answer, 10 when not given
 
 ---An attempt to connect. When it is collected it is cancelled.
@@ -220,10 +261,14 @@ function core.now() end
 ---@field path string? a unix socket; or
 ---@field host string? a name or an IP address without brackets
 ---@field port integer?
----@field secure boolean? over TLS, which is not there yet: EPROTONOSUPPORT
+---@field secure boolean? over TLS, with
+---@field ca string? a file of certificates in PEM to trust, in place of the system's
+---@field serverName string? whose certificate it must be; the host's when not given
+---@field insecure boolean? true: nothing is verified
 
 ---A connection to an HTTP server, which is begun. The ticket is woken with true, or with
----nil, message, code ("ECONNREFUSED", "EAI_NONAME", "ETIMEDOUT"). A collected one is
+---nil, message, code ("ECONNREFUSED", "EAI_NONAME", "ETIMEDOUT",
+---"ECONNABORTED" for TLS). A collected one is
 ---closed, so who waits keeps it.
 ---@param target ratchet.core.CallTarget
 ---@param ticket ratchet.Ticket
@@ -380,10 +425,12 @@ function core.watchdog(limits) end
 ---@field httpResponse ratchet.fetch.Answer? what the server answered to the handshake of
 ---  ratchet.connect, always the same value; nil where we are the server
 ---@field protocol string the sub-protocol that was agreed on (RFC 6455 1.9), "" for none
----@field extensions string the extensions that were agreed on (RFC 6455 9), "" for none
+---@field extensions string what was agreed on (RFC 6455 9), as in the answer:
+---  "permessage-deflate; server_no_context_takeover"; "" for none
 ---@field readyState integer 1 open, 2 closing, 3 closed
 ---@field bufferedAmount integer bytes that are queued and not yet taken by the system
----@field secure boolean does the client speak TLS? A trusted proxy says so
+---@field secure boolean does the client speak TLS, to this server or, as a trusted proxy
+---  says, to that?
 ---@field [string] any
 local Connection = {}
 
@@ -392,13 +439,15 @@ local Connection = {}
 ---message is no string.
 ---@param message string|number
 ---@param isBinary boolean? false when not given: text
+---@param compress boolean? false: goes as it is, whatever was agreed on
 ---@return ratchet.Connection self
-function Connection:send(message, isBinary) end
+function Connection:send(message, isBinary, compress) end
 
----As send(message, true).
+---As send(message, true, compress).
 ---@param message string
+---@param compress boolean?
 ---@return ratchet.Connection self
-function Connection:sendBinary(message) end
+function Connection:sendBinary(message, compress) end
 
 ---Queues a ping (RFC 6455 5.5.2). Raises when the data is longer than 125 bytes.
 ---@param data string?
@@ -536,6 +585,13 @@ function Topic:count() end
 ---@return integer count how many it was queued for
 function Topic:broadcast(message, options) end
 
+---@class ratchet.core.Tls
+---@field version string "TLSv1.2" or "TLSv1.3"
+---@field cipher string IANA's name, such as "TLS_AES_128_GCM_SHA256"
+---@field serverName string? what the client asked for (RFC 6066 3)
+---@field client string? the subject of its certificate, such as "CN=ada, O=Example"; nil
+---  when it showed none
+
 ---What C puts in the table of a request; lua/ratchet/http/request.lua adds the rest.
 ---@class ratchet.core.Request
 ---@field method string in capitals (RFC 9110 9)
@@ -546,7 +602,9 @@ function Topic:broadcast(message, options) end
 ---@field remoteAddress string the client's, what a trusted proxy says it is
 ---@field remotePort integer 0 when a proxy does not tell it
 ---@field peerAddress string the socket's, which may be a proxy's; "" on a unix socket
----@field secure boolean did the client speak TLS? A trusted proxy says so
+---@field secure boolean did the client speak TLS, to this server or, as a trusted proxy
+---  says, to that?
+---@field tls ratchet.core.Tls? when it did so to this server
 ---@field upgradeStatus integer? 400, 405 or 426 when it is no good handshake
 ---  (RFC 6455 4.2.1); nil when it is
 ---@field upgradeReason string? what is wrong with it, one sentence

@@ -8,6 +8,7 @@ local listen = require "ratchet.server.listen"
 local native = require "ratchet.native"
 local options = require "ratchet.options"
 local raise = require "ratchet.raise"
+local tls = require "ratchet.server.tls"
 
 ---@class ratchet.server.IoServer
 ---@field port integer|false
@@ -29,11 +30,13 @@ function IoServer.new(app, port, address, given)
   if not component.has(app, "handle") then component.check(app, "IoServer") end
   options.argument("port", port, "port_or_none", "IoServer")
   options.argument("address", address, "string", "IoServer")
+  given = options.check(given, io_options, "IoServer")
+  tls.check(given.tls, "IoServer")
   return setmetatable({
     app = app,
     port = port,
     address = address,
-    options = options.check(given, io_options, "IoServer"),
+    options = given,
     wanted = port and { { address = address, port = port } } or {}, -- for listen.open
   }, IoServer)
 end
@@ -72,7 +75,8 @@ end
 local function announce(app, bound)
   if bound.path then return native.core().announce(listen.shown(bound)) end
   local is_http = component.has(app, "handle")
-  local scheme = is_http and (app.scheme or "http") or "tcp"
+  local scheme = is_http and (app.scheme or "http") or bound.secure and "tls" or "tcp"
+  if is_http and bound.secure then scheme = scheme .. "s" end
   native.core().announce(("%s://%s:%d%s"):format(
     scheme, listen.reachable(bound.address), bound.port, is_http and "/" or ""))
 end

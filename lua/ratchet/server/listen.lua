@@ -8,6 +8,7 @@
 local native = require "ratchet.native"
 local options = require "ratchet.options"
 local raise = require "ratchet.raise"
+local tls = require "ratchet.server.tls"
 
 local listen = {}
 
@@ -47,7 +48,8 @@ local known = {
   mode = "mode",
   fd = "descriptor",
   systemd = "string",
-  proxyProtocol = "boolean", -- goes with each
+  proxyProtocol = "boolean", -- these go with each
+  tls = "tls",
 }
 
 local function place_of(given, where)
@@ -76,14 +78,18 @@ local function without_brackets(address)
 end
 
 ---What app:listen is given, as core.listen takes it.
----@param given table address, port, ipv6Only; or unix, mode; or fd; or systemd
+---@param given table address, port, ipv6Only; or unix, mode; or fd; or systemd; with any,
+---  proxyProtocol and tls
 ---@param where string what was called, for the message
 ---@return table wanted
 function listen.check(given, where)
   given = options.check(given, known, where)
   local place = place_of(given, where)
   check_company(given, place, where)
-  local wanted = { proxyProtocol = given.proxyProtocol }
+  local wanted = {
+    proxyProtocol = given.proxyProtocol,
+    tls = tls.check(given.tls, where),
+  }
   if place == "unix" then
     wanted.path, wanted.mode = given.unix, given.mode and tonumber(given.mode, 8)
   elseif place == "port" then
@@ -153,12 +159,17 @@ local function raise_unnamed(name)
     or "the sockets that were handed over are named " .. table.concat(names, ", "))
 end
 
+-- What was wanted of an address, of the socket that has that number.
+local function by_descriptor(fd, wanted)
+  return { fd = fd, proxyProtocol = wanted.proxyProtocol, tls = wanted.tls }
+end
+
 -- One wanted address for each socket of the name.
 local function add_named(list, wanted)
   local count = #list
   for _, socket in ipairs(native.core().handed) do
     if socket.name == wanted.systemd then
-      list[#list + 1] = { fd = socket.fd, proxyProtocol = wanted.proxyProtocol }
+      list[#list + 1] = by_descriptor(socket.fd, wanted)
     end
   end
   if #list == count then raise_unnamed(wanted.systemd) end
@@ -175,7 +186,7 @@ local function resolve(wanted)
   local socket = not wanted.fd and handed_for(wanted)
   if not socket then return wanted end
   taken[socket] = true
-  return { fd = socket.fd, proxyProtocol = wanted.proxyProtocol }
+  return by_descriptor(socket.fd, wanted)
 end
 
 -- ---- opening
@@ -200,9 +211,14 @@ local function open_one(wanted, serving)
   local target, asked = resolve(wanted), {}
   for name, value in pairs(serving) do asked[name] = value end
   for name, value in pairs(target) do asked[name] = value end
+  asked.tls = tls.choose(target.tls, serving.tls)
   local is_sensible, bound, message, code = pcall(native.core().listen, asked)
   if not is_sensible then raise("%s", bound) end
-  if bound then return bound end
+  if bound then
+    bound.secure = asked.tls and true
+    return bound
+  end
+  if code == "TLS" then raise("no TLS on %s: %s", listen.shown(target), message) end
   local cure = cure_for(target, code)
   raise("cannot listen on %s: %s%s",
     listen.shown(target), message or code, cure and "; " .. cure or "")
@@ -218,6 +234,7 @@ local function obey_command_line(list)
         port = given.port or wanted.port,
         ipv6Only = wanted.ipv6Only,
         proxyProtocol = wanted.proxyProtocol,
+        tls = wanted.tls,
       }
       return
     end
@@ -229,8 +246,8 @@ end
 ---port. Raises one line, with a cure, when it cannot.
 ---@param wanted table[] addresses
 ---@param serving table? what core.listen takes beside an address
----@return { address: string?, port: integer?, path: string? }[] bound where it
----  listens: a port 0 is now real
+---@return { address: string?, port: integer?, path: string?, secure: true? }[] bound
+---  where it listens: a port 0 is now real; secure: over TLS
 function listen.open(wanted, serving)
   local list, bound = {}, {}
   for _, one in ipairs(wanted) do

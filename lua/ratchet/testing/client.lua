@@ -13,6 +13,9 @@ local raise = require "ratchet.raise"
 ---@field origin string|false|nil the Origin header; the server's own page when not given,
 ---  false for none, which is what programs send
 ---@field maxMessageSize integer? of what comes, 1 GiB when not given
+---@field keepAlive number? 0 when not given, so that all pings are the server's
+---@field closeTimeout number?
+---@field deflate boolean|table|nil offers compression
 
 ---@class ratchet.testing.Client
 ---@field conn ratchet.Connection
@@ -25,7 +28,7 @@ local Client = class()
 
 local known = {
   headers = "table", protocols = "strings", maxMessageSize = "bytes",
-  keepAlive = "seconds", closeTimeout = "seconds",
+  keepAlive = "seconds", closeTimeout = "seconds", deflate = "deflate",
 }
 
 -- What the connection is told, for the client. A ticket is woken by whatever happens.
@@ -84,6 +87,7 @@ function Client.open(url, page, path, given)
   asked.keepAlive = asked.keepAlive or 0 -- the server's are the ones to be seen
   asked.maxMessageSize = asked.maxMessageSize or 2 ^ 30
   asked.events = listen_for(client)
+  asked.insecure = true
   if origin ~= false then asked.origin = origin or page end
   local dialling, err = connect(url, asked)
   if not dialling then return nil, err end
@@ -197,7 +201,7 @@ local function impair(client, name, value)
   check_open(client, name)
   client.impairment[name == "split" and "pieces" or "rate"] = value
   if not native.core().testbed.impair(client.conn, client.impairment) then
-    raise("client:%s: this connection does not go through the network of the test", name)
+    raise("client:%s: not over TLS", name)
   end
   return client
 end

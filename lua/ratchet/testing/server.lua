@@ -15,16 +15,19 @@ local scope = require "ratchet.testing.scope"
 ---@class ratchet.testing.ServeOptions: ratchet.Limits for a component
 ---@field arguments string[]? of an app file, which finds them in `...` and `arg`
 ---@field development boolean? refusals explain themselves, as with --development
+---@field tls boolean? over TLS, with a certificate of the moment, as with --dev-tls
 
 ---@class ratchet.testing.Server
 ---@field port integer
 ---@field host string that clients write in the address
+---@field secure boolean over TLS, whose certificate is not verified
 ---@field url string "http://localhost:49153"
 local Server = class()
 
 local WHERE = "testing.serve"
 
-local known = options.join(options.limits, { arguments = "strings", development = "boolean" })
+local known = options.join(options.limits,
+  { arguments = "strings", development = "boolean", tls = "boolean" })
 
 -- ---- what is served
 
@@ -94,7 +97,7 @@ end
 
 local function first_port(bound)
   for _, one in ipairs(bound) do
-    if one.port then return one.port end
+    if one.port then return one end
   end
   raise("%s: the app listens on no port: its last line should be app:run()", WHERE)
 end
@@ -126,11 +129,14 @@ function Server.serve(target, given)
     raise("%s needs the server around it: run the specs with `ratchet-lua test`", WHERE)
   end
   scope.open()
-  native.core().options.development = given.development or false
+  local command_line = native.core().options
+  command_line.development, command_line.devTls = given.development or false, given.tls or false
   local bound, urls = run_and_watch(target, given)
-  local port, host = first_port(bound), host_of(urls)
+  local first, host = first_port(bound), host_of(urls)
+  local scheme = first.secure and "https" or "http"
   return setmetatable({
-    port = port, host = host, listeners = bound, url = ("http://%s:%d"):format(host, port),
+    port = first.port, host = host, secure = first.secure or false, listeners = bound,
+    url = ("%s://%s:%d"):format(scheme, host, first.port),
   }, Server)
 end
 
@@ -150,10 +156,9 @@ end
 ---@return ratchet.fetch.Answer? answer when the server answered, but not with 101
 function Server:connect(path, given)
   check_path(path, "connect")
-  local port = self.port == 80 and "" or ":" .. self.port
-  local url = ("ws://%s:%d%s"):format(self.host, self.port, path)
-  local is_well, client, err, answer =
-    scope.apart(Client.open, url, "http://" .. self.host .. port, path, given)
+  local url = self.url:gsub("^http", "ws") .. path
+  local page = self.url:gsub(self.secure and ":443$" or ":80$", "")
+  local is_well, client, err, answer = scope.apart(Client.open, url, page, path, given)
   if not is_well then error(client, 0) end
   return client, err, answer
 end
@@ -169,6 +174,7 @@ function Server:request(method, path, given)
   local asked = {}
   for name, value in pairs(given or {}) do asked[name] = value end
   asked.method = method
+  asked.insecure = self.secure or nil
   return fetch(self.url .. path, asked)
 end
 

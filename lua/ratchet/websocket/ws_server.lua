@@ -27,6 +27,15 @@ WsServer.scheme = "ws"
 ---@field maxQueuedMessages integer? events behind a handler that waits; with more of
 ---  them the peer is not read
 ---@field maxQueuedAmount integer? bytes of them
+---@field deflate boolean|ratchet.Deflate|nil messages are compressed if the client can
+
+---@class ratchet.Deflate how messages are compressed (permessage-deflate, RFC 7692)
+---@field level integer? 1 fast to 9 small
+---@field threshold integer? bytes; shorter messages go as they are
+---@field serverContext "shared"|"dedicated"|nil what our messages may refer to
+---@field clientContext "shared"|"dedicated"|nil what the client's may refer to
+---@field windowBits integer? 9 to 15
+---@field memLevel integer? 1 to 9
 
 ---@param app table|userdata the component
 ---@param limits ratchet.Limits?

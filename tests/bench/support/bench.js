@@ -48,20 +48,33 @@ function output(core, command) {
   });
 }
 
-// Starts the program under test with this app; resolves with { child, port }.
-function serve(core, app) {
+// Starts the program under test with this app; resolves with { child, port, pid }: pid
+// is the program's own.
+function serve(core, app, options = []) {
   const file = path.join(temporary(), 'app.lua');
   fs.writeFileSync(file, app);
-  const child = start(core, [binary, '--port', '0', '--log-level', 'error', file]);
+  const child = start(core, [binary, '--port', '0', '--log-level', 'error', ...options, file]);
   return new Promise((resolve, reject) => {
     let text = '';
     child.stdout.on('data', (bytes) => {
       text += bytes;
       const found = text.match(/:\/\/[^:/]+:(\d+)/);
-      if (found) resolve({ child, port: Number(found[1]) });
+      if (found) resolve({ child, port: Number(found[1]), pid: child.pid });
     });
     child.on('close', () => reject(new Error('the server ended at its start')));
   });
+}
+
+// Of a process: CPU seconds and resident bytes.
+function cpuOf(pid) {
+  const stat = fs.readFileSync(`/proc/${pid}/stat`, 'latin1');
+  const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+  return (Number(fields[11]) + Number(fields[12])) / 100;
+}
+
+function memoryOf(pid) {
+  const status = fs.readFileSync(`/proc/${pid}/status`, 'latin1');
+  return Number(status.match(/^VmRSS:\s+(\d+) kB/m)[1]) * 1024;
 }
 
 function median(values) {
@@ -78,4 +91,4 @@ function machine() {
 
 const sleep = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
 
-module.exports = { machine, median, output, serve, sleep, start, temporary };
+module.exports = { cpuOf, machine, median, memoryOf, output, serve, sleep, start, temporary };

@@ -3,9 +3,11 @@ prints what it saw as one line of JSON."""
 
 import asyncio
 import json
+import ssl
 import sys
 
 import websockets
+from websockets.extensions.permessage_deflate import ClientPerMessageDeflateFactory
 
 
 async def text(ws):
@@ -56,9 +58,40 @@ async def closed(ws):
         return [error.rcvd.code, error.rcvd.reason]
 
 
+MESSAGES = ["", "short", "long " * 100, "long " * 100, "grüße " * 5000, "0123456789" * 20000]
+
+
+async def compressed(ws):
+    protocol = getattr(ws, "protocol", ws)
+    extensions = getattr(protocol, "extensions", None) or ws.extensions
+    if [extension.name for extension in extensions] != ["permessage-deflate"]:
+        return f"agreed on {extensions}"
+    for message in MESSAGES:
+        await ws.send(message)
+        if await ws.recv() != message:
+            return f"another echo of {message[:20]}"
+    return True
+
+
+# The same on other offers.
+OFFERS = {
+    "compressed_small": {"server_max_window_bits": 10, "client_max_window_bits": 11},
+    "compressed_fresh": {"server_no_context_takeover": True, "client_no_context_takeover": True},
+}
+compressed_small = compressed_fresh = compressed
+
+
+def options_of(scenario):
+    if scenario not in OFFERS:
+        return {}
+    offer = ClientPerMessageDeflateFactory(**OFFERS[scenario])
+    return {"compression": None, "extensions": [offer]}
+
+
 async def main():
     scenario, url = sys.argv[1:3]
-    async with websockets.connect(url, max_size=1 << 22) as ws:
+    context = ssl.create_default_context(cafile=sys.argv[3]) if len(sys.argv) > 3 else None
+    async with websockets.connect(url, max_size=1 << 22, ssl=context, **options_of(scenario)) as ws:
         result = await globals()[scenario](ws)
     print(json.dumps({"result": result, "protocol": ws.subprotocol}))
 

@@ -49,9 +49,9 @@ class Context {
     this.endings.push(fn);
   }
 
-  // A raw TCP connection to a server (or a port).
-  async raw(server) {
-    const client = new RawClient(server.port || server);
+  // A raw TCP connection to a server (or a port); `secure`: over TLS.
+  async raw(server, secure) {
+    const client = new RawClient(server.port || server, secure);
     this.atEnd(() => client.destroy());
     await client.connected();
     return client;

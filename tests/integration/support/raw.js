@@ -5,6 +5,7 @@
 const assert = require('assert');
 const crypto = require('crypto');
 const net = require('net');
+const tls = require('tls');
 const frames = require('./frames');
 const { Signal, sleep, slow } = require('./wait');
 
@@ -39,8 +40,9 @@ function toBytes(value) {
 }
 
 class RawClient {
-  // `where`: a port on this machine, or the path of a local socket.
-  constructor(where) {
+  // `where`: a port on this machine, or the path of a local socket. `secure`: the
+  // options of tls.connect, for TLS.
+  constructor(where, secure) {
     const address = typeof where === 'string' ? { path: where } : { port: where, host: '127.0.0.1' };
     this.signal = new Signal();
     this.chunks = [];
@@ -48,7 +50,10 @@ class RawClient {
     this.total = 0;
     this.isConnected = this.isEnded = this.isClosed = false;
     this.error = null;
-    this.socket = net.connect({ ...address, allowHalfOpen: true });
+    this.socket = secure
+      ? tls.connect({ ...address, ...secure, allowHalfOpen: true })
+      : net.connect({ ...address, allowHalfOpen: true });
+    this.connectEvent = secure ? 'secureConnect' : 'connect';
     this.socket.setNoDelay(true);
     this.listen();
   }
@@ -58,7 +63,7 @@ class RawClient {
       Object.assign(this, fields);
       this.signal.wake();
     };
-    this.socket.on('connect', () => note({ isConnected: true }));
+    this.socket.on(this.connectEvent, () => note({ isConnected: true }));
     this.socket.on('end', () => note({ isEnded: true, endedAt: Date.now() }));
     this.socket.on('close', () => note({ isClosed: true }));
     this.socket.on('error', (error) => note({ error }));
