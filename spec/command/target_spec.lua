@@ -4,9 +4,10 @@ describe("target", function()
   it("makes options of ratchet.connect", function()
     assert.are.same({ headers = { Cookie = { "a=1", "b=2" }, ["X-A"] = { "" } },
       protocols = { "chat" }, origin = "http://a.example", unix = "/x", connectTimeout = 3,
-      handshakeTimeout = 3 },
+      handshakeTimeout = 3, ca = "/ca.pem", insecure = true },
       target.read{ "ws://localhost:8080/chat", header = { "Cookie: a=1", "Cookie:b=2 ", "X-A:" },
-        protocol = { "chat" }, origin = "http://a.example", unix = "/x", timeout = 3 })
+        protocol = { "chat" },
+        origin = "http://a.example", unix = "/x", timeout = 3, ca = "/ca.pem", insecure = true })
   end)
 
   for given, message in pairs({

@@ -418,6 +418,21 @@ test('doctor: a proxy that ends silent connections', async (t) => {
   assert.match(run.stdout, /-> .*proxy_read_timeout in nginx/);
 });
 
+test('doctor, connect: TLS, and for how long the certificate is good', async (t) => {
+  const server = await t.server(`
+    local app = ratchet.App("localhost", 8080)
+    app:route("/", ratchet.server.EchoServer(), { "*" })
+    app:run()`, { args: ['--dev-tls'] });
+  const url = server.url('wss', 'localhost');
+  const run = piped(t, ['doctor', '--insecure', '--silence', '0.2', url]).end();
+  await run.says(/ok {6}localhost:\d+: the certificate ends on \d{4}-\d\d-\d\d, in \d+ days/);
+  const echoed = await piped(t, ['connect', '--insecure', '--count', '1', url]).end('hi\n').ends(0);
+  assert.strictEqual(echoed.stdout, 'hi\n');
+  const refused = await piped(t, ['connect', url]).end().ends(1);
+  assert.match(refused.stderr, /the server's certificate is not accepted/);
+  await server.logged(/the TLS handshake failed: .*; RFC 8446 6\.2: /);
+});
+
 // ---- man page, completion, installation
 
 // The options that a command's --help tells of.

@@ -3,11 +3,13 @@
 
 local address = require "ratchet.command.doctor.address"
 local arguments = require "ratchet.arguments"
+local certificate = require "ratchet.command.doctor.certificate"
 local command = require "ratchet.command"
 local machine = require "ratchet.command.doctor.machine"
 local native = require "ratchet.native"
 local rehearsal = require "ratchet.command.check.rehearsal"
 local target = require "ratchet.command.target"
+local url = require "ratchet.url"
 
 local SILENCE = 65 -- seconds: most proxies end a silent connection after 60
 
@@ -20,8 +22,9 @@ local usage = {
 usage: ratchet-lua doctor [options] [app.lua | URL]
 
 Looks at what limits a server on this machine: files, queues, ports, versions. With
-an app file also at its settings; with a URL at what a client meets there, and how
-long a connection may be silent, which finds the time-outs of a proxy.
+an app file also at its settings and certificates; with a URL at what a client meets
+there, at the server's certificate, and how long a connection may be silent, which
+finds the time-outs of a proxy.
 
 ]] .. target.help .. [[
   --silence SECONDS       how long to be silent at a URL (65)
@@ -62,6 +65,14 @@ local function check_app(path)
       cure = 'a proxy on this machine reaches it; for everyone the address is "0.0.0.0"',
     } or { level = "ok", what = "it would listen on " .. where }
   end
+  local seen = {}
+  for _, wanted in ipairs(found.wanted) do
+    local pem = type(wanted.tls) == "table" and wanted.tls.cert
+    if pem and not seen[pem] then
+      list[#list + 1] = certificate.of_file(pem)
+      seen[pem] = true
+    end
+  end
   for _, served in ipairs(found.served) do
     local given = served.options or {}
     if given.keepAlive == 0 or (given.keepAlive or 0) > LONG_SILENCE then
@@ -99,6 +110,10 @@ local function examine(given, options)
     end
     append(list, address.look(ratchet.connect, given[1], options, given.silence,
       function() return uv.hrtime() / 1e9 end))
+    local parsed = url.parse(given[1])
+    if parsed.secure and not given.unix then
+      list[#list + 1] = certificate.of_server(parsed.host, parsed.port)
+    end
   elseif given[1] then
     append(list, check_app(given[1]))
   end

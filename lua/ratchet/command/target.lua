@@ -8,6 +8,7 @@ local target = {}
 ---What these commands take, for their usage.
 target.options = {
   header = "list", protocol = "list", origin = "text", unix = "text", timeout = "number",
+  ca = "text", insecure = "flag",
 }
 
 ---How --help tells of it.
@@ -17,6 +18,8 @@ target.help = [[
   --origin ORIGIN         the Origin header, which only browsers must send
   --unix PATH             a unix socket to connect to, in place of the host
   --timeout SECONDS       for the connection and the handshake each (10)
+  --ca FILE               wss: certificates in PEM to trust, in place of the system's
+  --insecure              wss: trusts any certificate
 ]]
 
 -- What the handshake sets by itself (RFC 6455 4.1).
@@ -64,6 +67,7 @@ function target.read(given)
   return {
     headers = headers, protocols = given.protocol, origin = given.origin, unix = given.unix,
     connectTimeout = given.timeout, handshakeTimeout = given.timeout,
+    ca = given.ca, insecure = given.insecure,
   }
 end
 
