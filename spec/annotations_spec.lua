@@ -128,18 +128,19 @@ describe("the annotations", function()
     assert.are.same({}, missing)
   end)
 
-  it("have every name of ratchet", function()
-    local told, given, class = {}, {}, nil
-    local is_root = false
+  it("have every name of ratchet, and of what is in it", function()
+    local told, given, class, space = {}, {}, nil, nil
     for _, line in ipairs(lines_of(LIBRARY .. "/init.lua")) do
       class = line:match("^%-%-%-@class (%S+)") or class
-      local field = class == "ratchet" and line:match("^%-%-%-@field ([%w]+) ")
-      if field then told[field] = true end
-      if line:find('^return namespace%("ratchet"') then is_root = true end
-      local name = is_root and line:match("^  (%w+) = ")
-      if name then given[name] = true end
+      local field = line:match("^%-%-%-@field ([%w]+) ")
+      if field then told[class .. "." .. field] = true end
+      space = line:match('namespace%("([%w.]+)"') or line:find("^  }%)") and "ratchet" or space
+      local is_inner = line:find("^    %w+ = ") ~= nil
+      local name = line:match(is_inner and "^    (%w+) = " or "^  (%w+) = ")
+      local owner = is_inner and space or "ratchet"
+      if space and name then given[owner .. "." .. name] = true end
     end
-    assert.is_true(next(given) ~= nil)
+    assert.is_true(given["ratchet.App"] and given["ratchet.http.Router"])
     assert.are.same(given, told)
   end)
 end)

@@ -338,6 +338,7 @@ static void push_methods(lua_State *L) {
   lua_newtable(L);
   script_register(L, methods);
   script_add_fields(L, script_of(L)->line_methods);
+  script_add_fields(L, script_of(L)->user_methods);
 }
 
 /* Methods by name for the prelude's __index; the same and the properties, as
@@ -351,8 +352,11 @@ static void push_members(lua_State *L) {
 }
 
 static void set_index(lua_State *L, int metatable) {
-  lua_rawgeti(L, LUA_REGISTRYINDEX, script_of(L)->index_of);
+  struct script *script = script_of(L);
+  lua_rawgeti(L, LUA_REGISTRYINDEX, script->index_of);
   push_methods(L);
+  lua_pushvalue(L, -1);
+  script->connection_methods = luaL_ref(L, LUA_REGISTRYINDEX);
   push_members(L);
   lua_pushcclosure(L, get_field, 1);
   lua_call(L, 2, 1);

@@ -6,6 +6,8 @@
 #include "base/random.h"
 #include "internal.h"
 
+#include <fcntl.h>
+
 static int core_log(lua_State *L) {
   enum log_level level;
   size_t length;
@@ -88,21 +90,28 @@ static const luaL_Reg core_functions[] = {
     {"announce", core_announce},
     {"answerMetatable", connect_answer_metatable},
     {"caller", caller_object_new},
+    {"constantTimeEquals", crypto_equals},
     {"connect", connect_start},
     {"endpoint", script_new_endpoint},
     {"finish", command_finish},
+    {"hmacSha256", crypto_hmac_sha256},
     {"listen", script_listen},
+    {"lockFile", file_lock},
     {"log", core_log},
     {"now", core_now},
+    {"randomBytes", crypto_random_bytes},
     {"random", core_random},
     {"redis", redis_object_new},
     {"redisCommand", redis_object_format},
     {"requestMetatable", core_request_metatable},
     {"checkWait", wait_check},
     {"line", receive_begin_line},
+    {"sha256", crypto_sha256},
+    {"sign", crypto_sign},
     {"spawn", task_spawn},
     {"ticket", ticket_new},
     {"topic", topic_object_get},
+    {"verify", crypto_verify},
     {"wake", ticket_wake},
     {"watchdog", core_watchdog},
     {NULL, NULL},
@@ -140,13 +149,24 @@ static void push_options(lua_State *L, const struct script_options *options) {
   lua_setfield(L, -2, "development");
 }
 
+/* Sets a field of the table at the top. */
+static void set_registered(lua_State *L, const char *name, int registered) {
+  lua_rawgeti(L, LUA_REGISTRYINDEX, registered);
+  lua_setfield(L, -2, name);
+}
+
 int script_open_core(lua_State *L) {
   lua_newtable(L);
   script_register(L, core_functions);
   script_add_fields(L, script_of(L)->waiting);
+  set_registered(L, "users", script_of(L)->users);
+  set_registered(L, "connectionMethods", script_of(L)->connection_methods);
+  set_registered(L, "topicMethods", script_of(L)->topic_methods);
   script_set_text(L, "version", SLICE(RATCHET_VERSION));
   push_options(L, &script_of(L)->options);
   lua_setfield(L, -2, "options");
+  lua_pushinteger(L, O_NOFOLLOW); /* luv has none */
+  lua_setfield(L, -2, "noFollow");
   script_push_handed(L);
   lua_setfield(L, -2, "handed");
   testbed_push(L);

@@ -71,20 +71,24 @@ struct script {
   int known_text;         /* in the registry: the string of known_utf8 */
   const char *known_utf8; /* a long text that came in, so needs no check */
   struct last_sent last_sent;
-  struct list services;       /* script_service.link */
-  struct log_rate refusals;   /* of connections, before any request */
-  struct list attempts;       /* attempt.link, connect.c */
-  struct list strands;        /* strand.in_script */
-  struct list tasks;          /* task.in_script */
-  struct list timers;         /* timer.in_owner, of those without connection */
-  struct list callers;        /* caller_object.link */
-  struct list ready;          /* waiter.in_ready: waits that are over */
-  const struct run *run;      /* NULL: no user code, or a callback of luv */
-  int waiting, line_methods;  /* of waiting.lua, in the registry */
-  int request_metatable;      /* held: of request tables, or LUA_NOREF */
-  int answer_metatable;       /* held: of answer tables, or LUA_NOREF */
-  int opening_request;        /* held: the request that `open` is told with */
-  struct connection *opening; /* whose it is */
+  struct list services;      /* script_service.link */
+  struct log_rate refusals;  /* of connections, before any request */
+  struct list attempts;      /* attempt.link, connect.c */
+  struct list strands;       /* strand.in_script */
+  struct list tasks;         /* task.in_script */
+  struct list timers;        /* timer.in_owner, of those without connection */
+  struct list callers;       /* caller_object.link */
+  struct list ready;         /* waiter.in_ready: waits that are over */
+  const struct run *run;     /* NULL: no user code, or a callback of luv */
+  int waiting, line_methods; /* of waiting.lua, in the registry */
+  /* Of membership.lua and users.lua, in the registry. */
+  int topic_methods, get_topic_field, set_topic_field, leave_topics;
+  int users, user_methods;
+  int connection_methods; /* the prelude finds them there; in the registry */
+  int request_metatable;  /* held: of request tables, or LUA_NOREF */
+  int answer_metatable;   /* held: of answer tables, or LUA_NOREF */
+  int opening_request;    /* held: the request that `open` is told with */
+  struct connection *opening;         /* whose it is */
   struct list redis_links, redis_due; /* redis_object.c */
   struct buffer redis_text;           /* a command being put together */
   int tell_redis;                     /* redis_object.c, in the registry */
@@ -422,8 +426,23 @@ void message_note_received(struct script *script, lua_State *L);
 
 /* ---- topic_object.c */
 
+/* Before the prelude, which tells topics of a connection's end. Raises. */
+void topics_set_up(struct script *script, lua_State *L);
 void topic_object_open(lua_State *L);
 int topic_object_get(lua_State *L);
+
+/* ---- crypto.c */
+
+int crypto_hmac_sha256(lua_State *L);
+int crypto_random_bytes(lua_State *L);
+int crypto_sha256(lua_State *L);
+int crypto_equals(lua_State *L);
+int crypto_sign(lua_State *L);
+int crypto_verify(lua_State *L);
+
+/* ---- file_lock.c */
+
+int file_lock(lua_State *L);
 
 /* ---- caller_object.c: a connection to an HTTP server */
 

@@ -8,12 +8,17 @@
 -- the table of the coroutines of handlers, and what follows a run that was stopped
 -- (call.c).
 
-local next_message, begin_run, lend_profiler = ...
+local next_message, begin_run, lend_profiler, leave_topics = ...
+
+local none = {}
 
 -- Handlers are looked up when they are called, so that new code takes effect
 -- with the next event.
 local runners = {
+  -- Fields that layers give to the connection (lua/ratchet/http/request.lua) come first.
   function(component, conn, request)
+    local fields = request and rawget(request, "connectionFields")
+    for name, value in next, fields or none do conn[name] = value end
     local handler = component.onOpen
     if handler then handler(component, conn, request) end
     local run = component.run
@@ -43,7 +48,9 @@ local runners = {
     local handler = component.onDrain
     if handler then handler(component, conn) end
   end,
+  -- Topics tell of who has left them first, so that onClose finds everything told.
   function(component, conn, code, reason)
+    leave_topics(conn)
     local handler = component.onClose
     if handler then handler(component, conn, code, reason) end
   end,

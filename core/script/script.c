@@ -62,6 +62,7 @@ static int set_up(lua_State *L) {
   lua_gc(L, LUA_GCSETPAUSE, 150);
   /* LuaJIT does not survive running out of memory while it compiles. */
   luaJIT_setmode(L, 0, LUAJIT_MODE_ENGINE | LUAJIT_MODE_OFF);
+  topics_set_up(script, L);
   coroutine_set_up(script, L);
   waiting_set_up(script, L);
   script_open_modules(script, L);

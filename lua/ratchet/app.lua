@@ -249,6 +249,13 @@ function App:handle(request)
   return self.routes:handle(request)
 end
 
+---Who is here: the connections that conn:identify has given a user's id, those of all
+---apps of the program.
+---@return ratchet.Users
+function App:users()
+  return native.core().users
+end
+
 ---Listens at one more address, beside the one that the app was made with.
 ---@param given table { address=, port=, ipv6Only= }, { unix=, mode= }, { fd= }, or
 ---  { systemd= }; with any of them, proxyProtocol= and tls= (false: none, though the

@@ -37,6 +37,13 @@ local function namespace(prefix, modules)
   })
 end
 
+---@class ratchet.server
+---@field EchoServer ratchet.server.EchoServer
+---@field FlashPolicy ratchet.server.FlashPolicy
+---@field IpBlackList ratchet.server.IpBlackList
+---@field Limiter ratchet.server.Limiter
+---@field IoServer ratchet.server.IoServer
+
 ---@class ratchet.http
 ---@field HttpServer ratchet.http.HttpServer
 ---@field Router ratchet.http.Router
@@ -45,8 +52,23 @@ end
 ---@field Response ratchet.http.Response
 ---@field Static ratchet.http.Static
 
+---@class ratchet.session
+---@field SessionProvider ratchet.session.SessionProvider
+---@field FileStore ratchet.session.FileStore
+---@field MemoryStore ratchet.session.MemoryStore
+---@field RedisStore ratchet.session.RedisStore
+---@field cookie table ratchet.session.cookie
+---@field php ratchet.session.php
+
+---@class ratchet.auth
+---@field jwt table ratchet.auth.jwt
+
+---@class ratchet.websocket
+---@field WsServer ratchet.websocket.WsServer
+
 ---@class ratchet
 ---@field App ratchet.App
+---@field component { wrap: function, tell: function, around: function }
 ---@field connect fun(address: string, options: ratchet.ConnectOptions?): any ...
 ---@field fetch fun(address: string, options: ratchet.FetchOptions?): ratchet.fetch.Answer?, string?
 ---@field topic fun(name: string): ratchet.Topic
@@ -61,12 +83,15 @@ end
 ---@field timeout fun(seconds: number, fn: function, ...: any): any ...
 ---@field text table ratchet.text
 ---@field testing table ratchet.testing
----@field server { EchoServer: ratchet.server.EchoServer, IoServer: ratchet.server.IoServer }
+---@field server ratchet.server
 ---@field http ratchet.http
----@field websocket { WsServer: ratchet.websocket.WsServer }
+---@field session ratchet.session
+---@field auth ratchet.auth
+---@field websocket ratchet.websocket
 ---@field version string
 return namespace("ratchet", {
   App = "ratchet.app",
+  component = "ratchet.component",
   connect = "ratchet.connect",
   fetch = "ratchet.fetch",
   topic = "ratchet.topic",
@@ -84,6 +109,9 @@ return namespace("ratchet", {
   version = function() return native.core().version end,
   server = namespace("ratchet.server", {
     EchoServer = "ratchet.server.echo_server",
+    FlashPolicy = "ratchet.server.flash_policy",
+    IpBlackList = "ratchet.server.ip_black_list",
+    Limiter = "ratchet.server.limiter",
     IoServer = "ratchet.server.io_server",
   }),
   http = namespace("ratchet.http", {
@@ -93,6 +121,17 @@ return namespace("ratchet", {
     Request = "ratchet.http.request",
     Response = "ratchet.http.response",
     Static = "ratchet.http.static",
+  }),
+  session = namespace("ratchet.session", {
+    SessionProvider = "ratchet.session.session_provider",
+    FileStore = "ratchet.session.file_store",
+    MemoryStore = "ratchet.session.memory_store",
+    RedisStore = "ratchet.session.redis_store",
+    cookie = "ratchet.session.cookie",
+    php = "ratchet.session.php",
+  }),
+  auth = namespace("ratchet.auth", {
+    jwt = "ratchet.auth.jwt",
   }),
   websocket = namespace("ratchet.websocket", {
     WsServer = "ratchet.websocket.ws_server",

@@ -311,7 +311,7 @@ function Redis:close()
   for subscriber in pairs(state.iterated) do subscriber:close() end
 end
 
-local redis = {}
+local redis = { options = known }
 
 ---A client. It connects in the background, and again when the connection is lost: what
 ---is asked meanwhile waits.

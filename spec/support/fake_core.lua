@@ -107,19 +107,24 @@ end
 ---Puts a fake in the place of the core.
 ---@param options table? what the command line said
 ---@return table core with the lists logged, announced, listened, endpoints, attempts
----  (to connect), and handed, to be filled with sockets that were handed over
+---  (to connect), and handed, to be filled with sockets that were handed over; core.time
+---  is its clock
 function fake_core.install(options)
   local core = {
-    version = "0.0.0-fake", options = options or {},
+    version = "0.0.0-fake", options = options or {}, noFollow = 131072,
     logged = {}, announced = {}, listened = {}, endpoints = {}, handed = {}, attempts = {},
   }
   core.log = record(core.logged)
   function core.announce(url) core.announced[#core.announced + 1] = url end
   function core.endpoint(component, limits)
     local endpoint = { component = component, limits = limits }
+    function endpoint:getComponent() return self.component end
+    function endpoint:with(other) return core.endpoint(other, self.limits) end
     core.endpoints[#core.endpoints + 1] = endpoint
     return endpoint
   end
+  core.time = 1000
+  function core.now() return core.time end
   function core.listen(wanted)
     core.listened[#core.listened + 1] = wanted
     if core.failure then return nil, core.failure[1], core.failure[2] end
@@ -135,6 +140,7 @@ function fake_core.install(options)
   function core.answerMetatable(metatable) core.answer_metatable = metatable end
   function core.watchdog(limits) core.watchdog_limits = limits end
   function core.topic(name) return { name = name } end
+  core.users = {}
   function core.line(conn) conn.is_line = true end
   function core.random() return 0.5 end
   function core.connect(ticket, job)

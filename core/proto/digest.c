@@ -1,0 +1,18 @@
+#include "digest.h"
+
+#include <mbedtls/md.h>
+
+bool digest_sha256(struct slice data, uint8_t digest[SHA256_SIZE]) {
+  const mbedtls_md_info_t *sha256 =
+      mbedtls_md_info_from_type(MBEDTLS_MD_SHA256);
+  return mbedtls_md(sha256, (const uint8_t *)data.at, data.length, digest) == 0;
+}
+
+bool digest_equals(struct slice a, struct slice b) {
+  volatile uint8_t difference = 0;
+  if (a.length != b.length) return false;
+  for (size_t i = 0; i < a.length; i++) {
+    difference |= (uint8_t)(a.at[i] ^ b.at[i]);
+  }
+  return difference == 0;
+}

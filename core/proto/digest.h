@@ -1,0 +1,20 @@
+/* digest - SHA-256 (RFC 6234), and a comparison that tells nobody by its time
+ * how much was right. */
+#ifndef RATCHET_PROTO_DIGEST_H
+#define RATCHET_PROTO_DIGEST_H
+
+#include "base/slice.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+enum { SHA256_SIZE = 32 };
+
+/* False when there is no memory. */
+bool digest_sha256(struct slice data, uint8_t digest[SHA256_SIZE]);
+
+/* Takes as long for different bytes as for the same ones; lengths are no
+ * secret. */
+bool digest_equals(struct slice a, struct slice b);
+
+#endif
