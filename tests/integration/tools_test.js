@@ -286,7 +286,9 @@ test('connect: why there is no connection', async (t) => {
     app:route("/", ratchet.server.EchoServer())
     app:run()`);
   const forbidden = await piped(t, ['connect', server.url('ws', 'localhost')]).end().ends(1);
-  assert.match(forbidden.stderr, /the server answered 403 Forbidden\nForbidden\n/);
+  assert.match(forbidden.stderr, /the server answered 403 Forbidden\nForbidden\nno Origin was sent/);
+  await piped(t, ['connect', '--origin', 'http://localhost', '--wait', '0.1',
+    server.url('ws', 'localhost')]).end().ends(0);
 });
 
 test('connect: nobody reads its output any more', async (t) => {

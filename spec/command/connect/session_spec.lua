@@ -104,6 +104,13 @@ describe("Session", function()
     assert.are.equal(1, status)
   end)
 
+  it("says what a server may have missed", function()
+    begin():onError(nil, "cannot connect", { status = 403, body = "" })
+    assert.matches("%-%-origin http://HOST", said[3])
+    begin{ origin = "http://a.example" }:onError(nil, "cannot connect", { status = 403, body = "" })
+    assert.is_nil(said[3])
+  end)
+
   it("pings, and says how long it took", function()
     begin{ ping = 2 }
     assert.are.same({ { "every", 2 } }, sent)

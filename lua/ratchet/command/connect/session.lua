@@ -75,6 +75,9 @@ function Session:onError(conn, err, answer)
     return conn:close()
   end
   if answer and answer.body ~= "" then self.output:say((answer.body:gsub("%s+$", ""))) end
+  if answer and answer.status == 403 and not self.given.origin then
+    self.output:say("no Origin was sent, as browsers do: --origin http://HOST sends one")
+  end
   self.finish(1)
 end
 
