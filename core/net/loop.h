@@ -59,9 +59,9 @@ bool loop_finish(struct loop *loop, uint64_t milliseconds);
 /* Stops the clock, which from there on is moved by loop_move_clock alone. Has
  * no part in what libuv itself measures. */
 void loop_hold_clock(struct loop *loop);
-/* Moves it on to the next alarm, which rings, and by a millisecond at least: who
- * sets one for now again and again does not stop the time. False when there is
- * none. */
+/* Moves it on to the next alarm, which rings, and by a millisecond at least:
+ * who sets one for now again and again does not stop the time. False when there
+ * is none. */
 bool loop_move_clock(struct loop *loop);
 /* It goes on from where it stands. */
 void loop_release_clock(struct loop *loop);
