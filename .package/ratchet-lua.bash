@@ -2,7 +2,7 @@
 
 _ratchet_lua() {
   local word=${COMP_WORDS[COMP_CWORD]} before=${COMP_WORDS[COMP_CWORD - 1]}
-  local command=${COMP_WORDS[1]} commands="bench check connect doctor new test"
+  local command=${COMP_WORDS[1]} commands="bench check connect doctor drain new reload rollback test"
   local program=${COMP_WORDS[0]}
   COMPREPLY=()
 

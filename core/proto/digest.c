@@ -1,6 +1,16 @@
 #include "digest.h"
 
 #include <mbedtls/md.h>
+#include <mbedtls/sha1.h>
+#include <mbedtls/version.h>
+
+int digest_sha1(const void *bytes, size_t length, uint8_t digest[SHA1_SIZE]) {
+#if MBEDTLS_VERSION_MAJOR >= 3
+  return mbedtls_sha1(bytes, length, digest);
+#else
+  return mbedtls_sha1_ret(bytes, length, digest);
+#endif
+}
 
 bool digest_sha256(struct slice data, uint8_t digest[SHA256_SIZE]) {
   const mbedtls_md_info_t *sha256 =

@@ -248,6 +248,17 @@ static int push_request(lua_State *L, struct connection_object *object) {
   return 1;
 }
 
+/* "" before the app's code has a version. */
+static int push_version(lua_State *L, struct connection_object *object) {
+  struct script *script = script_of(L);
+  char text[9] = "";
+  uint32_t version = script->version;
+  if (object->conn) version = strand_version(script, object->conn);
+  if (version != 0) snprintf(text, sizeof text, "%08x", version);
+  lua_pushstring(L, text);
+  return 1;
+}
+
 /* What the server answered; it then stays the same. */
 static int push_response(lua_State *L, struct connection_object *object) {
   struct connection *conn = object->conn;
@@ -269,7 +280,7 @@ static const struct property {
     {"peerAddress", push_peer},        {"protocol", push_protocol},
     {"readyState", push_ready_state},  {"remoteAddress", push_address},
     {"remotePort", push_port},         {"resourceId", push_id},
-    {"secure", push_secure},
+    {"secure", push_secure},           {"version", push_version},
 };
 
 enum { PROPERTIES = sizeof properties / sizeof *properties };

@@ -45,6 +45,27 @@ static int core_request_metatable(lua_State *L) {
   return 0;
 }
 
+/* Of clients, as their objects: those that messages come from. */
+static int core_connections(lua_State *L) {
+  struct script *script = script_of(L);
+  struct list *all = &script->server->connections, *link = all->next;
+  int count = 0;
+  lua_newtable(L);
+  for (; link != all; link = link->next) {
+    struct connection *conn = LIST_OWNER(link, struct connection, in_server);
+    bool is_client = connection_is_open(conn) && !conn->is_outgoing;
+    if (!is_client || conn->app_view == 0) continue;
+    connection_object_push(script, L, conn);
+    lua_rawseti(L, -2, ++count);
+  }
+  return 1;
+}
+
+static int core_is_stopping(lua_State *L) {
+  lua_pushboolean(L, script_of(L)->server->draining);
+  return 1;
+}
+
 /* 53 bits, as many as a number has. */
 static int core_random(lua_State *L) {
   uint64_t bits;
@@ -90,10 +111,13 @@ static const luaL_Reg core_functions[] = {
     {"announce", core_announce},
     {"answerMetatable", connect_answer_metatable},
     {"caller", caller_object_new},
-    {"constantTimeEquals", crypto_equals},
+    {"connections", core_connections},
     {"connect", connect_start},
     {"endpoint", script_new_endpoint},
     {"finish", command_finish},
+    {"digest", reload_digest},
+    {"freeze", reload_freeze},
+    {"constantTimeEquals", crypto_equals},
     {"hmacSha256", crypto_hmac_sha256},
     {"listen", script_listen},
     {"lockFile", file_lock},
@@ -105,12 +129,20 @@ static const luaL_Reg core_functions[] = {
     {"redisCommand", redis_object_format},
     {"requestMetatable", core_request_metatable},
     {"checkWait", wait_check},
+    {"isStopping", core_is_stopping},
+    {"isolate", reload_isolate},
     {"line", receive_begin_line},
-    {"sha256", crypto_sha256},
-    {"sign", crypto_sign},
+    {"outdated", reload_outdated},
+    {"ownHandle", reload_own_handle},
+    {"serve", script_serve},
+    {"setVersion", reload_set_version},
     {"spawn", task_spawn},
     {"ticket", ticket_new},
     {"topic", topic_object_get},
+    {"unlisten", script_unlisten},
+    {"unwatched", reload_unwatched},
+    {"sha256", crypto_sha256},
+    {"sign", crypto_sign},
     {"verify", crypto_verify},
     {"wake", ticket_wake},
     {"watchdog", core_watchdog},
@@ -143,6 +175,11 @@ static void push_options(lua_State *L, const struct script_options *options) {
     lua_pushinteger(L, options->port);
     lua_setfield(L, -2, "port");
   }
+  if (options->control) {
+    script_set_text(L, "control", slice_of(options->control));
+  }
+  lua_pushboolean(L, options->watch);
+  lua_setfield(L, -2, "watch");
   lua_pushboolean(L, options->dev_tls);
   lua_setfield(L, -2, "devTls");
   lua_pushboolean(L, options->development);

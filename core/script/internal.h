@@ -47,6 +47,7 @@ struct run {
   const char *what;        /* as the watchdog names it: "onMessage" */
   struct connection *conn; /* whose event is handled, or NULL */
   struct task *task;       /* or NULL; with neither: the app file is loaded */
+  uint32_t version;        /* of that code */
 };
 
 struct coroutine {
@@ -60,11 +61,13 @@ struct script {
   struct loop *loop;
   struct server *server;
   struct script_options options;
-  int add_traceback; /* call.c, in the registry */
-  int describe;      /* call.c: how errors are shown, in the registry */
-  int held;          /* the table of what C keeps, in the registry */
+  const char *app_path; /* main's, once it is loaded */
+  int add_traceback;    /* call.c, in the registry */
+  int describe;         /* call.c: how errors are shown, in the registry */
+  int held;             /* the table of what C keeps, in the registry */
   /* Of the prelude, in the registry. */
   int runners, index_of, guard_luv, of_handlers, forget_nesting;
+  int own_handle;         /* held: the prelude's, or LUA_NOREF */
   int close_luv;          /* held: closes the app's luv handles, or LUA_NOREF */
   int push_data;          /* strand.c, in the registry */
   int last_text;          /* in the registry: last_sent.text */
@@ -81,6 +84,8 @@ struct script {
   struct list ready;         /* waiter.in_ready: waits that are over */
   const struct run *run;     /* NULL: no user code, or a callback of luv */
   int waiting, line_methods; /* of waiting.lua, in the registry */
+  uint32_t version;          /* of the app's code, 0 before it is known */
+  uint64_t last_listener;    /* the numbers that Lua knows listeners by */
   /* Of membership.lua and users.lua, in the registry. */
   int topic_methods, get_topic_field, set_topic_field, leave_topics;
   int users, user_methods;
@@ -150,6 +155,18 @@ void script_set_paths(lua_State *L, const char *app_path);
  * on the stack. */
 int script_load_file(lua_State *L, const char *path);
 
+/* ---- reload.c: what a reload in Lua needs of C */
+
+/* Before the app file is loaded: its files are noted from here on. */
+void reload_prepare(lua_State *L, const char *app_path);
+int reload_digest(lua_State *L);
+int reload_set_version(lua_State *L);
+int reload_outdated(lua_State *L);
+int reload_freeze(lua_State *L);
+int reload_own_handle(lua_State *L);
+int reload_unwatched(lua_State *L);
+int reload_isolate(lua_State *L);
+
 /* ---- core.c */
 
 int script_open_core(lua_State *L);
@@ -178,7 +195,8 @@ int command_finish(lua_State *L);
 struct script_endpoint {
   struct endpoint base;
   struct script *script;
-  int component; /* held */
+  int component;    /* held */
+  uint32_t version; /* of the code it was left with; 0: the app's */
 };
 
 /* Of a connection that has an endpoint. */
@@ -265,6 +283,7 @@ struct waiter {
   struct alarm alarm;    /* a time ends the wait */
   struct ticket *ticket; /* who has it ends the wait, or NULL */
   struct strand *heard;  /* whose next event ends the wait, or NULL */
+  uint32_t version;      /* of the code that waits */
   int arguments;         /* on co, for its next resume */
   bool is_waiting;       /* until it goes on */
   void (*go_on)(struct waiter *waiter);
@@ -324,6 +343,8 @@ void tasks_drop(struct script *script);
 void tasks_drop_but(struct script *script, const struct task *kept);
 /* `task` may be one that has ended. */
 bool task_exists(const struct script *script, const struct task *task);
+/* How many wait in older code. */
+int tasks_outdated(const struct script *script);
 void task_open(lua_State *L);
 int task_spawn(lua_State *L);
 
@@ -345,6 +366,10 @@ void strand_deliver(struct script *script, struct event *event);
 /* Of its handler; NULL without memory. */
 struct waiter *strand_waiter(struct script *script, struct connection *conn);
 bool strand_is_waiting(const struct connection *conn);
+/* Of its code that runs or waits, or else of what its next event will run. */
+uint32_t strand_version(struct script *script, struct connection *conn);
+/* Pushes the ids of the connections whose handlers wait in older code. */
+void strand_push_outdated(struct script *script, lua_State *L);
 /* The handler of this event is the one that waits, in that coroutine. */
 void strand_wait(struct event *event, struct coroutine co);
 /* Ends every wait without an answer: the server is closing. */
@@ -510,6 +535,8 @@ void secure_read_target(lua_State *L, int index, struct dial_target *target);
 /* ---- listen.c */
 
 int script_listen(lua_State *L);
+int script_unlisten(lua_State *L);
+int script_serve(lua_State *L);
 /* Pushes the list core.handed. */
 void script_push_handed(lua_State *L);
 void script_close_listeners(struct script *script);

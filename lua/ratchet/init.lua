@@ -66,6 +66,14 @@ end
 ---@class ratchet.websocket
 ---@field WsServer ratchet.websocket.WsServer
 
+---@class ratchet.wamp
+---@field WampServer ratchet.wamp.WampServer
+---@field ServerProtocol ratchet.wamp.ServerProtocol
+---@field Topic ratchet.wamp.Topic
+---@field TopicManager ratchet.wamp.TopicManager
+---@field WampConnection table ratchet.wamp.wamp_connection
+---@field json table ratchet.wamp.json
+
 ---@class ratchet
 ---@field App ratchet.App
 ---@field component { wrap: function, tell: function, around: function }
@@ -81,6 +89,8 @@ end
 ---@field spawn fun(fn: function, ...: any): ratchet.Task
 ---@field all fun(...: function): any ...
 ---@field timeout fun(seconds: number, fn: function, ...: any): any ...
+---@field onReload fun(fn: fun(version: string, before: string))
+---@field reload fun()
 ---@field text table ratchet.text
 ---@field testing table ratchet.testing
 ---@field server ratchet.server
@@ -88,6 +98,7 @@ end
 ---@field session ratchet.session
 ---@field auth ratchet.auth
 ---@field websocket ratchet.websocket
+---@field wamp ratchet.wamp
 ---@field version string
 return namespace("ratchet", {
   App = "ratchet.app",
@@ -104,6 +115,8 @@ return namespace("ratchet", {
   spawn = "ratchet.task:spawn",
   all = "ratchet.task:all",
   timeout = "ratchet.task:timeout",
+  onReload = "ratchet.reload.record:hook",
+  reload = "ratchet.reload:ask",
   text = "ratchet.text",
   testing = "ratchet.testing",
   version = function() return native.core().version end,
@@ -132,6 +145,14 @@ return namespace("ratchet", {
   }),
   auth = namespace("ratchet.auth", {
     jwt = "ratchet.auth.jwt",
+  }),
+  wamp = namespace("ratchet.wamp", {
+    WampServer = "ratchet.wamp.wamp_server",
+    ServerProtocol = "ratchet.wamp.server_protocol",
+    Topic = "ratchet.wamp.topic",
+    TopicManager = "ratchet.wamp.topic_manager",
+    WampConnection = "ratchet.wamp.wamp_connection",
+    json = "ratchet.wamp.json",
   }),
   websocket = namespace("ratchet.websocket", {
     WsServer = "ratchet.websocket.ws_server",

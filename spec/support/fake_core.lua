@@ -128,13 +128,32 @@ function fake_core.install(options)
   function core.listen(wanted)
     core.listened[#core.listened + 1] = wanted
     if core.failure then return nil, core.failure[1], core.failure[2] end
+    local id = #core.listened
     for _, socket in ipairs(core.handed) do
       if socket.fd == wanted.fd then
-        return { address = socket.address, port = socket.port, path = socket.path }
+        return { address = socket.address, port = socket.port, path = socket.path, id = id }
       end
     end
-    if wanted.path then return { path = wanted.path } end
-    return { address = wanted.address, port = wanted.port == 0 and 49152 or wanted.port }
+    if wanted.path then return { path = wanted.path, id = id } end
+    return { address = wanted.address, port = wanted.port == 0 and 49152 or wanted.port, id = id }
+  end
+  core.unlistened, core.served = {}, {}
+  function core.unlisten(id) core.unlistened[#core.unlistened + 1] = id end
+  function core.serve(id, wanted)
+    core.served[#core.served + 1] = { id, wanted }
+    return true
+  end
+  function core.digest(text)
+    local hash = 7
+    for i = 1, #text do hash = (hash * 31 + text:byte(i)) % 2 ^ 32 end
+    return ("%08x"):format(hash)
+  end
+  function core.unwatched(fn) return fn() end
+  function core.isolate(fn)
+    local co = coroutine.create(fn)
+    local is_good, message = coroutine.resume(co)
+    if coroutine.status(co) ~= "dead" then return false, "an app file cannot yield" end
+    return is_good, message, debug.traceback(co)
   end
   function core.requestMetatable(metatable) core.request_metatable = metatable end
   function core.answerMetatable(metatable) core.answer_metatable = metatable end

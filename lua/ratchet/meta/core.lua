@@ -38,6 +38,8 @@ local core = {}
 ---@class ratchet.core.Options
 ---@field host string? --host
 ---@field port integer? --port, 0 to 65535
+---@field control string? the path of the socket that commands are heard on
+---@field watch boolean --watch
 ---@field devTls boolean --dev-tls
 ---@field development boolean --development: refusals explain themselves in their bodies
 
@@ -157,13 +159,72 @@ function core.endpoint(component, options) end
 
 ---Listens. Raises when the table makes no sense.
 ---@param listener ratchet.core.Listener
----@return { address: string?, port: integer?, path: string? }? bound the port is the real
----  one; a unix socket has only a path
+---@return { address: string?, port: integer?, path: string?, id: integer }? bound the port
+---  is the real one; a unix socket has only a path; the id is for serve and unlisten
 ---@return string? message such as "address already in use"
 ---@return string? code such as "EADDRINUSE", or "TLS" when that cannot be had; the message
 ---  then names the file
 function core.listen(listener) end
 
+---Serves what connects to a listener from now on as `listener` says, which has what listen
+---takes, without an address. Without an id it is only looked at. Raises when the table
+---makes no sense.
+---@param id integer?
+---@param listener ratchet.core.Listener
+---@return boolean? is_good nil when a file of its TLS cannot be used; then nothing changes
+---@return string? message
+---@return string? code "TLS"
+function core.serve(id, listener) end
+
+---Closes a listener; its connections go on.
+---@param id integer
+function core.unlisten(id) end
+
+---All connections of clients that are open and that components have.
+---@return ratchet.Connection[]
+function core.connections() end
+
+---Is the server going away? Nobody is accepted any more then.
+---@return boolean
+function core.isStopping() end
+
+---Runs a function as one that must not be stopped half-way: the watchdog only names it.
+---@param fn fun(): any ...
+---@return any ... what it returns; what it raises is raised
+function core.unwatched(fn) end
+
+---Runs a function of the app inside `unwatched`: in a coroutine of its own, in which
+---nothing can wait, and which the watchdog stops when it does not end.
+---@param fn fun()
+---@return boolean is_good
+---@return any message what it failed with
+---@return string? traceback
+function core.isolate(fn) end
+
+---A short hash: the first eight hexadecimal digits of the text's SHA-1.
+---@param text string
+---@return string
+function core.digest(text) end
+
+---Says which version of the app's code runs from now on: what the log shows.
+---@param version string eight hexadecimal digits
+function core.setVersion(version) end
+
+---Says that an endpoint's component was left as that version had it, whatever the
+---app's version is.
+---@param endpoint ratchet.Endpoint
+---@param version string
+function core.freeze(endpoint, version) end
+
+---What waits in code of another version than its next event will run.
+---@return integer[] ids of connections
+---@return integer tasks how many functions that were spawned, or called by a timer
+function core.outdated() end
+
+---Says that a handle of luv is the library's: uv.walk does not come to it.
+---@param handle userdata
+---@return userdata handle
+function core.ownHandle(handle) end
 ---@class ratchet.core.Connect
 ---@field host string a name, or an IP address without brackets
 ---@field port integer
@@ -489,6 +550,8 @@ function core.watchdog(limits) end
 ---  "permessage-deflate; server_no_context_takeover"; "" for none
 ---@field readyState integer 1 open, 2 closing, 3 closed
 ---@field bufferedAmount integer bytes that are queued and not yet taken by the system
+---@field version string of the code that handles its events: of the handler that runs or
+---  waits, or of the one that will be next; eight hexadecimal digits
 ---@field secure boolean does the client speak TLS, to this server or, as a trusted proxy
 ---  says, to that?
 ---@field [string] any

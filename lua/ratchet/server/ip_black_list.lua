@@ -14,6 +14,8 @@ local refuse = require "ratchet.http.refuse"
 ---@class ratchet.server.IpBlackList
 local IpBlackList = class()
 
+IpBlackList.keepsState = true -- over a reload: who was blocked meanwhile is
+
 local known_options = { kick = "boolean", blocked = "strings" }
 
 local SWEEP_AT_LEAST = 256 -- entries

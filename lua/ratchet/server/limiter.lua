@@ -18,6 +18,8 @@ local refuse = require "ratchet.http.refuse"
 ---@class ratchet.server.Limiter
 local Limiter = class()
 
+Limiter.keepsState = true -- over a reload: its counts
+
 local known_options = {
   maxConnections = "count", maxConnectionsPerAddress = "count", maxAddresses = "count",
   messages = "count", bytes = "count", messagesPerAddress = "count", bytesPerAddress = "count",
