@@ -8,7 +8,7 @@ _ratchet_lua() {
 
   case "$before" in
     --template)
-      mapfile -t COMPREPLY < <(compgen -W "chat dashboard game rooms" -- "$word")
+      mapfile -t COMPREPLY < <(compgen -W "chat dashboard game rooms wamp" -- "$word")
       return ;;
     --format | --log-format)
       mapfile -t COMPREPLY < <(compgen -W "text json" -- "$word")

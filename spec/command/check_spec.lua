@@ -79,6 +79,17 @@ describe("check", function()
     assert.matches('"findings":%[%]', out)
   end)
 
+  it("looks into what a component calls, too", function()
+    local _, out = checked([[
+      local ratchet = require "ratchet"
+      local News = { onPublish = function() end, onOpne = function() end }
+      local app = ratchet.App("localhost", 8080)
+      app:route("/", ratchet.wamp.WampServer(News))
+      app:run()
+    ]])
+    assert.matches("2: error: onOpne is no event: did you mean onOpen%?", out)
+  end)
+
   it("says when nothing listens", function()
     local status, out = checked("local x = 1 return x")
     assert.are.equal(1, status)

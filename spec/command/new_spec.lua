@@ -28,7 +28,7 @@ describe("new", function()
   end)
   after_each(function() remove(folder) end)
 
-  for _, template in ipairs({ "chat", "rooms", "game", "dashboard" }) do
+  for _, template in ipairs({ "chat", "rooms", "game", "dashboard", "wamp" }) do
     it("makes a folder from " .. template, function()
       local target = folder .. "/my-app"
       local status, out = captured(new, "--template", template, target)

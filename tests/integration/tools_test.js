@@ -119,7 +119,7 @@ const usages = [
   [['doctor', 'none.lua'], /neither a URL nor a file/],
   [['doctor', '--silence', 'x'], /--silence takes a number of seconds/],
   [['new'], /new: NAME is missing/],
-  [['new', '--template', 'none', 'x'], /there are chat, dashboard, game and rooms/],
+  [['new', '--template', 'none', 'x'], /there are chat, dashboard, game, rooms and wamp/],
   [['new', '1x'], /is no name/],
 ];
 
@@ -186,7 +186,7 @@ function pageOf(server) {
   });
 }
 
-for (const template of ['chat', 'rooms', 'game', 'dashboard']) {
+for (const template of ['chat', 'rooms', 'game', 'dashboard', 'wamp']) {
   test(`new: ${template} is checked, tested, and served`, async (t) => {
     const cwd = path.dirname(t.write('beside', ''));
     const name = `my-${template}`;

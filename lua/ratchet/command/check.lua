@@ -63,17 +63,26 @@ local function check_reach(found, findings)
   end
 end
 
+-- A component, and those that it has in its fields: what a WampServer calls.
+local function each_component(value, visit)
+  visit(value)
+  for _, inner in pairs(type(value) == "table" and value or {}) do
+    if type(inner) == "table" and #events.of(inner) > 0 then visit(inner) end
+  end
+end
+
 local function check_events(entries, findings)
   local seen = {}
   for _, entry in ipairs(entries) do
-    local value = entry.found.kind == "component" and entry.found.value
-    if value and not seen[value] then
+    local function check_one(value)
+      if seen[value] then return end
       seen[value] = true
       for _, finding in ipairs(events.check(value)) do
         add(findings, finding.level, finding.file or entry.route.file,
           finding.line or entry.route.line, finding.message)
       end
     end
+    if entry.found.kind == "component" then each_component(entry.found.value, check_one) end
   end
 end
 

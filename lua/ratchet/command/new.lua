@@ -12,6 +12,7 @@ local about = {
   rooms = "Rooms with names, and who is in them.",
   game = "A game for many on one board.",
   dashboard = "Figures that come in by HTTP, on every screen at once.",
+  wamp = "Topics to publish on and subscribe to, and a procedure, by WAMP.",
 }
 
 local usage = {
@@ -28,6 +29,7 @@ a Dockerfile and a systemd unit.
                    rooms: rooms with names, and who is in them
                    game: many players on one board, 20 frames a second
                    dashboard: figures that come in by HTTP, on every screen
+                   wamp: topics and a procedure, for any WAMP client
   --help           this text
 
 Exit status: 0 done, 1 the folder cannot be made, 2 wrong usage.
@@ -105,7 +107,7 @@ local function check(uv, given)
   local name = given[1]:match("([^/]+)/*$") or ""
   local template = given.template or "chat"
   if not about[template] then
-    return nil, ("there is no template %q; there are chat, dashboard, game and rooms"):format(
+    return nil, ("there is no template %q; there are chat, dashboard, game, rooms and wamp"):format(
       template)
   end
   if not name:find("^%a[%w_-]*$") then
