@@ -42,18 +42,9 @@ enum {
 
 static const char usage[] =
     "usage: ratchet-lua [options] app.lua [arguments]\n"
-    "       ratchet-lua [options] test [--live] [arguments of busted]\n"
-    "       ratchet-lua reload [--pid N | app.lua]\n"
-    "       ratchet-lua rollback [--pid N | app.lua]\n"
-    "       ratchet-lua drain [--seconds N] [--pid N | app.lua]\n"
+    "       ratchet-lua [options] COMMAND [arguments]\n"
     "\n"
-    "Serves WebSockets with an application written in Lua; test tests one. Of "
-    "a "
-    "server\n"
-    "that runs, reload loads the app anew, as SIGHUP does, rollback goes back "
-    "to "
-    "the\n"
-    "code before, and drain hands its clients over to a new process.\n"
+    "Serves WebSockets with an application written in Lua.\n"
     "\n"
     "  --host NAME        the address to listen on, over the app's own\n"
     "  --port N           the port to listen on, over the app's own; 0: any\n"
@@ -67,6 +58,21 @@ static const char usage[] =
     "  --log-format FORM  text (default) or json, a line an event, on stderr\n"
     "  --version          the version, and those of the libraries\n"
     "  --help             this text\n"
+    "\n"
+    "Commands, each with a --help of its own:\n"
+    "\n"
+    "  new NAME           makes a folder with a small app to begin with\n"
+    "  check app.lua      shows the routes of an app, and finds mistakes\n"
+    "  test               runs the specs of an app\n"
+    "  connect URL        talks to a WebSocket server\n"
+    "  bench URL          measures one\n"
+    "  doctor             finds what is in the way of a server\n"
+    "\n"
+    "To a server that runs, with [--pid N | app.lua] where there are several:\n"
+    "\n"
+    "  reload             loads the app anew, as SIGHUP does\n"
+    "  rollback           goes back to the code before\n"
+    "  drain [--seconds N]  hands its clients over to a new process\n"
     "\n"
     "Exit status: 0 done, 1 the app failed to load or to listen, 2 wrong "
     "usage.\n";
@@ -225,7 +231,8 @@ static bool is_word(const char *text) {
 /* Each is a module of Lua, ratchet.command.NAME. An app file of that name is
  * run as ./NAME. */
 static bool is_command(const char *word) {
-  static const char *const names[] = {"test"};
+  static const char *const names[] = {"bench",  "check", "connect",
+                                      "doctor", "new",   "test"};
   for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
     if (strcmp(word, names[i]) == 0) return true;
   }

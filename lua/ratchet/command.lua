@@ -18,7 +18,9 @@ end
 ---@return integer status
 function command.run(name, ...)
   local core = native.core()
-  local ok, status = xpcall(require("ratchet.command." .. name), describe, ...)
+  local ok, status = xpcall(function(...)
+    return require("ratchet.command." .. name)(...)
+  end, describe, ...)
   if ok then return status or 0 end
   core.log("error", ("ratchet-lua %s: %s"):format(name, status))
   return 1

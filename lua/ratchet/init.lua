@@ -37,6 +37,43 @@ local function namespace(prefix, modules)
   })
 end
 
+---@class ratchet.server
+---@field EchoServer ratchet.server.EchoServer
+---@field FlashPolicy ratchet.server.FlashPolicy
+---@field IpBlackList ratchet.server.IpBlackList
+---@field Limiter ratchet.server.Limiter
+---@field IoServer ratchet.server.IoServer
+
+---@class ratchet.http
+---@field HttpServer ratchet.http.HttpServer
+---@field Router ratchet.http.Router
+---@field OriginCheck ratchet.http.OriginCheck
+---@field Request ratchet.http.Request
+---@field Response ratchet.http.Response
+---@field Static ratchet.http.Static
+
+---@class ratchet.session
+---@field SessionProvider ratchet.session.SessionProvider
+---@field FileStore ratchet.session.FileStore
+---@field MemoryStore ratchet.session.MemoryStore
+---@field RedisStore ratchet.session.RedisStore
+---@field cookie table ratchet.session.cookie
+---@field php ratchet.session.php
+
+---@class ratchet.auth
+---@field jwt table ratchet.auth.jwt
+
+---@class ratchet.websocket
+---@field WsServer ratchet.websocket.WsServer
+
+---@class ratchet.wamp
+---@field WampServer ratchet.wamp.WampServer
+---@field ServerProtocol ratchet.wamp.ServerProtocol
+---@field Topic ratchet.wamp.Topic
+---@field TopicManager ratchet.wamp.TopicManager
+---@field WampConnection table ratchet.wamp.wamp_connection
+---@field json table ratchet.wamp.json
+
 ---@class ratchet
 ---@field App ratchet.App
 ---@field component { wrap: function, tell: function, around: function }
@@ -56,6 +93,12 @@ end
 ---@field reload fun()
 ---@field text table ratchet.text
 ---@field testing table ratchet.testing
+---@field server ratchet.server
+---@field http ratchet.http
+---@field session ratchet.session
+---@field auth ratchet.auth
+---@field websocket ratchet.websocket
+---@field wamp ratchet.wamp
 ---@field version string
 return namespace("ratchet", {
   App = "ratchet.app",

@@ -780,5 +780,6 @@ function Users:online() end
 ---@field upgradeStatus integer? 400, 405 or 426 when it is no good handshake
 ---  (RFC 6455 4.2.1); nil when it is
 ---@field upgradeReason string? what is wrong with it, one sentence
+---@field upgradeLesson string? which rule was broken, and what cures it, for the log
 
 return core
