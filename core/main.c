@@ -9,6 +9,9 @@
 #include "base/buffer.h"
 #include "base/log.h"
 #include "base/pool.h"
+#include "net/control_client.h"
+#include "net/local_socket.h"
+#include "net/runtime_folder.h"
 #include "net/signals.h"
 #include "net/tls.h"
 #include "net/tls_client.h"
@@ -23,6 +26,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
@@ -38,11 +42,20 @@ enum {
 
 static const char usage[] =
     "usage: ratchet-lua [options] app.lua [arguments]\n"
+    "       ratchet-lua reload [--pid N | app.lua]\n"
+    "       ratchet-lua rollback [--pid N | app.lua]\n"
+    "       ratchet-lua drain [--seconds N] [--pid N | app.lua]\n"
     "\n"
-    "Serves WebSockets with an application written in Lua.\n"
+    "Serves WebSockets with an application written in Lua. Of a server that\n"
+    "runs, reload loads the app anew, as SIGHUP does, rollback goes back to "
+    "the\n"
+    "code before, and drain hands its clients over to a new process.\n"
     "\n"
     "  --host NAME        the address to listen on, over the app's own\n"
     "  --port N           the port to listen on, over the app's own; 0: any\n"
+    "  --watch            load the app anew whenever one of its files "
+    "changes;\n"
+    "                     --development with it\n"
     "  --dev-tls          TLS on each listener, with a certificate for\n"
     "                     localhost that is made on the spot: for development\n"
     "  --development      what is refused, and why, is told to the client too\n"
@@ -59,6 +72,7 @@ struct program {
   struct script_options options;
   int count;
   char **arguments; /* the app file and what follows it */
+  char control[LOCAL_SOCKET_PATH_MAX];
   struct loop loop;
   struct server server;
   struct script *script;
@@ -94,6 +108,7 @@ enum {
   OPTION_DEVELOPMENT,
   OPTION_LEVEL,
   OPTION_FORMAT,
+  OPTION_WATCH,
 };
 
 static const struct option long_options[] = {
@@ -103,6 +118,7 @@ static const struct option long_options[] = {
     {"development", no_argument, NULL, OPTION_DEVELOPMENT},
     {"log-level", required_argument, NULL, OPTION_LEVEL},
     {"log-format", required_argument, NULL, OPTION_FORMAT},
+    {"watch", no_argument, NULL, OPTION_WATCH},
     {"version", no_argument, NULL, 'v'},
     {"help", no_argument, NULL, 'h'},
     {NULL, 0, NULL, 0},
@@ -132,15 +148,77 @@ static int read_option(struct program *program, int option, const char *value) {
     }
     log_set_format(format);
     return -1;
+  case OPTION_WATCH:
+    program->options.watch = program->options.development = true;
+    return -1;
   case 'v': return print_version();
   case 'h': fputs(usage, stdout); return EXIT_OK;
   default: return complain("wrong usage", "");
   }
 }
 
+/* A whole number from 1 to `most`. */
+static bool read_number(const char *text, long most, long *number) {
+  char *end;
+  *number = strtol(text, &end, 10);
+  return *text != '\0' && *end == '\0' && *number >= 1 && *number <= most;
+}
+
+/* What says which server; "drain" has a time too. -1, or the exit status. */
+static int read_target(int count, char **words, struct control_target *target,
+                       long *seconds) {
+  bool is_drain = strcmp(words[0], "drain") == 0;
+  for (int i = 1; i < count; i++) {
+    long number;
+    const char *value = i + 1 < count ? words[i + 1] : "";
+    if (strcmp(words[i], "--pid") == 0) {
+      if (!read_number(value, INT_MAX, &number)) {
+        return complain("--pid takes the number of a process, not ", value);
+      }
+      target->pid = (pid_t)number;
+      i++;
+    } else if (is_drain && strcmp(words[i], "--seconds") == 0) {
+      if (!read_number(value, 86400, seconds)) {
+        return complain("--seconds takes a number from 1 to 86400, not ",
+                        value);
+      }
+      i++;
+    } else if (words[i][0] != '-' && !target->app) {
+      target->app = words[i];
+    } else {
+      return complain("one --pid N or one app.lua says which server to ",
+                      words[0]);
+    }
+  }
+  return -1;
+}
+
+/* ratchet-lua reload [--pid N | app.lua] */
+static int speak(int count, char **words) {
+  struct control_target target = {0};
+  long seconds = 30;
+  char command[32];
+  int status = read_target(count, words, &target, &seconds);
+  if (status >= 0) return status;
+  if (strcmp(words[0], "drain") == 0)
+    snprintf(command, sizeof command, "drain %ld", seconds);
+  else
+    snprintf(command, sizeof command, "%s", words[0]);
+  return control_say(&target, command, stdout, stderr);
+}
+
+static bool is_word(const char *text) {
+  static const char *const words[] = {"reload", "rollback", "drain"};
+  for (int i = 0; i < 3; i++) {
+    if (strcmp(text, words[i]) == 0) return true;
+  }
+  return false;
+}
+
 static int read_command_line(struct program *program, int argc, char **argv) {
   int option;
   program->options.port = -1;
+  if (argc > 1 && is_word(argv[1])) return speak(argc - 1, argv + 1);
   program->options.is_watched = true;
   /* "+": what follows the app file is the app's. */
   while ((option = getopt_long(argc, argv, "+", long_options, NULL)) != -1) {
@@ -180,6 +258,20 @@ static void log_limit(size_t most) {
              (unsigned long long)limit.rlim_cur, most);
 }
 
+/* Without it there is still SIGHUP. */
+static void name_control(struct program *program) {
+  int error =
+      runtime_socket(program->control, sizeof program->control, getpid());
+  if (!error) {
+    program->options.control = program->control;
+    return;
+  }
+  log_printf(LOG_WARN,
+             "`ratchet-lua reload` will not find this server: its "
+             "runtime folder cannot be used: %s",
+             strerror(-error));
+}
+
 static void on_turn(void *owner) {
   struct program *program = owner;
   script_turn(program->script);
@@ -215,7 +307,10 @@ static bool load(struct program *program) {
     return false;
   }
   script_report_handed(program->script);
-  if (script_is_listening(program->script)) return true;
+  if (script_is_listening(program->script)) {
+    script_begin_reloads(program->script);
+    return true;
+  }
   log_printf(LOG_ERROR, "%s listens nowhere: its last line should be app:run()",
              app);
   return false;
@@ -278,6 +373,7 @@ static void *run(void *argument) {
   if (loop_init(&program->loop) != 0) return NULL;
   if (server_init(&program->server, &program->loop.clock) != 0) return NULL;
   program->server.max_connections = raise_descriptor_limit(&program->loop);
+  name_control(program);
   program->script =
       script_new(&program->loop, &program->server, &program->options);
   if (!program->script) return NULL;

@@ -62,6 +62,14 @@ describe("App:route", function()
     assert.are.equal(chat, asked(app, "/chat").component)
   end)
 
+  it("wraps a component with WAMP's events in a WampServer, too", function()
+    local called = { onCall = function() end }
+    assert.are.equal(called, app:route("/wamp", called, { "*" }))
+    local status, body = asked(app, "/wamp")
+    assert.are.equal(426, status)
+    assert.is_string(body)
+  end)
+
   it("takes a WsServer as it is", function()
     app:route("/chat", WsServer(chat, { maxMessageSize = 7 }), { "*" })
     local endpoint = asked(app, "/chat")

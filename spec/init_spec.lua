@@ -12,9 +12,18 @@ describe("ratchet", function()
       "Static" }) do
       assert.is_table(ratchet.http[name])
     end
+    for _, name in ipairs({ "SessionProvider", "FileStore", "MemoryStore", "RedisStore", "cookie",
+      "php" }) do
+      assert.is_table(ratchet.session[name])
+    end
+    assert.is_table(ratchet.auth.jwt)
     assert.is_table(ratchet.server.EchoServer)
     assert.is_table(ratchet.server.IoServer)
     assert.is_table(ratchet.websocket.WsServer)
+    for _, name in ipairs({ "WampServer", "ServerProtocol", "Topic", "TopicManager",
+      "WampConnection", "json" }) do
+      assert.is_table(ratchet.wamp[name])
+    end
   end)
 
   it("loads a name once", function()

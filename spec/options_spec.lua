@@ -138,6 +138,15 @@ describe("options.check", function()
   end)
 end)
 
+describe("a key", function()
+  it("is a string, or a function that returns one", function()
+    options.check({ key = "k" }, { key = "key" }, "f")
+    options.check({ key = print }, { key = "key" }, "f")
+    assert.has_error(function() options.check({ key = 5 }, { key = "key" }, "f") end,
+      'f: option "key" must be a string, or a function that returns one; it is 5')
+  end)
+end)
+
 describe("options.argument", function()
   it("checks a value that is not in a table", function()
     options.argument("port", 80, "port", "f")

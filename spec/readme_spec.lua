@@ -12,6 +12,7 @@ local ratchet = require "ratchet"
 local Chat = { onMessage = function() end }
 local conn, layer = {}, { handle = function() return 200 end }
 local redis = ratchet.redis.connect()
+local app = ratchet.App()
 ]]
 
 -- A block indented by four spaces, or one fenced as ```lua: a list of { text, line }.
@@ -139,5 +140,40 @@ describe("the app of README.md", function()
       end
     end
     error("README.md has no whole app")
+  end)
+end)
+
+-- Where spec/README.md says that a test is: `path`: "what its name has in it", with the
+-- path left out for the file that the section begins with.
+describe("the tests that spec/README.md names", function()
+  local function text_of(path)
+    local file = io.open(path)
+    local text = file and file:read("*a"):gsub("['\"]%s*\n?%s*[+.]+%s*['\"]", "")
+    if file then file:close() end
+    return text
+  end
+
+  local function path_of(short)
+    if short:find("^unit/") or short:find("^conformance/") then return "tests/" .. short end
+    if short:find("/", 1, true) then return short end
+    return ("tests/integration/%s_test.js"):format(short)
+  end
+
+  it("are there", function()
+    local section, count = nil, 0
+    for line in io.lines("spec/README.md") do
+      if line:find("^## ") then section = nil end
+      section = line:match("^`(spec/[%w_/]+%.lua)`") or section
+      local cell = line:match("^|.*|.*| (.*) |$") or ""
+      for before, name in cell:gmatch('([^";]*)"([^"]*)"') do
+        local path = before:match("`([^`]+)`")
+        path = path and path_of(path) or section
+        local text = text_of(path or "")
+        assert.is_truthy(text, tostring(path) .. ": " .. line)
+        assert.is_truthy(text:find(name, 1, true), path .. " has " .. name)
+        count = count + 1
+      end
+    end
+    assert.is_true(count > 50)
   end)
 end)

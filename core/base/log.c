@@ -14,6 +14,7 @@ static const char *const level_names[] = {"debug", "info", "warn", "error",
 /* Of the process, like the stderr that it writes to. */
 static enum log_level threshold = LOG_INFO;
 static enum log_format line_format = LOG_TEXT;
+static uint32_t version;
 
 void log_set_level(enum log_level level) {
   threshold = level;
@@ -36,6 +37,12 @@ bool log_format_named(const char *name, enum log_format *format) {
   bool text = strcmp(name, "text") == 0;
   *format = text ? LOG_TEXT : LOG_JSON;
   return text || strcmp(name, "json") == 0;
+}
+
+uint32_t log_set_version(uint32_t next) {
+  uint32_t before = version;
+  version = next;
+  return before;
 }
 
 bool log_is_on(enum log_level level) {
@@ -82,6 +89,25 @@ static void append_message(struct buffer *line, struct slice message) {
   }
 }
 
+/* In text, at the end of the first line. */
+static void append_version(struct buffer *line) {
+  bool json = line_format == LOG_JSON;
+  char text[32];
+  if (version == 0) return;
+  snprintf(text, sizeof text, json ? "\",\"version\":\"%08x" : " [%08x]",
+           version);
+  buffer_append_text(line, text);
+}
+
+static void append_lines(struct buffer *line, struct slice message) {
+  const char *end = memchr(message.at, '\n', message.length);
+  size_t first = end ? (size_t)(end - message.at) : message.length;
+  append_message(line, (struct slice){message.at, first});
+  append_version(line);
+  append_message(line,
+                 (struct slice){message.at + first, message.length - first});
+}
+
 static void write_all(const uint8_t *bytes, size_t length) {
   while (length > 0) {
     ssize_t written = write(STDERR_FILENO, bytes, length);
@@ -99,8 +125,12 @@ void log_line(enum log_level level, struct slice message) {
   append_time(&line);
   buffer_append_text(&line, json ? "\",\"level\":\"" : " ");
   buffer_append_text(&line, level_names[level]);
+  if (json) append_version(&line);
   buffer_append_text(&line, json ? "\",\"message\":\"" : " ");
-  append_message(&line, message);
+  if (json)
+    append_message(&line, message);
+  else
+    append_lines(&line, message);
   buffer_append_text(&line, json ? "\"}\n" : "\n");
   write_all(line.bytes, line.length);
   buffer_free(&line);

@@ -8,6 +8,7 @@
 #include "slice.h"
 
 #include <stdbool.h>
+#include <stdint.h>
 
 enum log_level { LOG_DEBUG, LOG_INFO, LOG_WARN, LOG_ERROR, LOG_OFF };
 enum log_format { LOG_TEXT, LOG_JSON };
@@ -21,6 +22,10 @@ bool log_level_named(const char *name, enum log_level *level);
 bool log_format_named(const char *name, enum log_format *format);
 
 bool log_is_on(enum log_level level);
+
+/* Lines carry the version of the code that is running, until the next call; 0
+ * is none. Returns what it was. */
+uint32_t log_set_version(uint32_t version);
 
 /* Writes the line in one piece. Several lines of text (a traceback) stay one
  * event: in text format further lines are indented, in JSON escaped. */

@@ -169,6 +169,10 @@ int listener_open_descriptor(struct loop *loop, int fd,
   return listen_or_close(made, adopt(made, fd), listener);
 }
 
+void listener_give(struct listener *listener, void *owner) {
+  listener->owner = owner;
+}
+
 int listener_descriptor(const struct listener *listener) {
   uv_os_fd_t fd = -1;
   uv_fileno(&listener->uv.handle, &fd);

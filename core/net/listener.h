@@ -32,6 +32,8 @@ int listener_open_pipe(struct loop *loop, const char *path, int mode,
 int listener_open_descriptor(struct loop *loop, int fd,
                              listener_accepted accepted, void *owner,
                              struct listener **listener);
+/* What is accepted from here on is told to another owner. */
+void listener_give(struct listener *listener, void *owner);
 /* Where it really listens. */
 struct bound listener_bound(const struct listener *listener);
 /* The port of that; 0 for a pipe. */

@@ -9,16 +9,14 @@
  */
 #include "handshake.h"
 
+#include "digest.h"
 #include "extension.h"
 
 #include <errno.h>
 #include <mbedtls/base64.h>
-#include <mbedtls/sha1.h>
-#include <mbedtls/version.h>
 
 enum {
-  KEY_LENGTH = 24, /* base64 of 16 bytes */
-  SHA1_SIZE = 20,
+  KEY_LENGTH = 24,    /* base64 of 16 bytes */
   MAX_PROTOCOLS = 64, /* they are compared each with each */
 };
 
@@ -164,16 +162,6 @@ bool handshake_check(const struct http_head *head, struct refusal *refusal) {
          check_extensions(head, refusal);
 }
 
-/* The same function under the name that each mbedTLS gives it. */
-static int hash(const uint8_t *bytes, size_t length,
-                uint8_t digest[SHA1_SIZE]) {
-#if MBEDTLS_VERSION_MAJOR >= 3
-  return mbedtls_sha1(bytes, length, digest);
-#else
-  return mbedtls_sha1_ret(bytes, length, digest);
-#endif
-}
-
 int handshake_accept(struct slice key, char accept[HANDSHAKE_ACCEPT_SIZE]) {
   uint8_t joined[KEY_LENGTH + sizeof GUID - 1];
   uint8_t digest[SHA1_SIZE];
@@ -183,7 +171,7 @@ int handshake_accept(struct slice key, char accept[HANDSHAKE_ACCEPT_SIZE]) {
   if (key.length != KEY_LENGTH) return -EINVAL;
   memcpy(joined, key.at, KEY_LENGTH);
   memcpy(joined + KEY_LENGTH, GUID, sizeof GUID - 1);
-  if (hash(joined, sizeof joined, digest) != 0) return -EIO;
+  if (digest_sha1(joined, sizeof joined, digest) != 0) return -EIO;
   if (mbedtls_base64_encode(text, sizeof text, &length, digest, SHA1_SIZE)) {
     return -EIO;
   }

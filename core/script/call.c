@@ -85,14 +85,16 @@ int script_call_luv(lua_State *L, int arguments, int results, int flags) {
   int function = lua_gettop(L) - arguments;
   lua_rawgeti(L, LUA_REGISTRYINDEX, script->add_traceback);
   lua_insert(L, function);
+  uint32_t before = log_set_version(script->version);
   bool is_run = watchdog_enter(&script->watchdog, "luv callback");
   int status = lua_pcall(L, arguments, results, function);
   if (watchdog_leave(&script->watchdog, is_run)) forget_nesting(script);
+  if (status != 0) script_log_error(L, "luv callback");
+  log_set_version(before);
   if (status == 0) {
     lua_remove(L, function);
     return lua_gettop(L) - function + 1;
   }
-  script_log_error(L, "luv callback");
   lua_settop(L, function - 1);
   return -status;
 }

@@ -248,6 +248,17 @@ static int push_request(lua_State *L, struct connection_object *object) {
   return 1;
 }
 
+/* "" before the app's code has a version. */
+static int push_version(lua_State *L, struct connection_object *object) {
+  struct script *script = script_of(L);
+  char text[9] = "";
+  uint32_t version = script->version;
+  if (object->conn) version = strand_version(script, object->conn);
+  if (version != 0) snprintf(text, sizeof text, "%08x", version);
+  lua_pushstring(L, text);
+  return 1;
+}
+
 /* What the server answered; it then stays the same. */
 static int push_response(lua_State *L, struct connection_object *object) {
   struct connection *conn = object->conn;
@@ -269,7 +280,7 @@ static const struct property {
     {"peerAddress", push_peer},        {"protocol", push_protocol},
     {"readyState", push_ready_state},  {"remoteAddress", push_address},
     {"remotePort", push_port},         {"resourceId", push_id},
-    {"secure", push_secure},
+    {"secure", push_secure},           {"version", push_version},
 };
 
 enum { PROPERTIES = sizeof properties / sizeof *properties };
@@ -338,6 +349,7 @@ static void push_methods(lua_State *L) {
   lua_newtable(L);
   script_register(L, methods);
   script_add_fields(L, script_of(L)->line_methods);
+  script_add_fields(L, script_of(L)->user_methods);
 }
 
 /* Methods by name for the prelude's __index; the same and the properties, as
@@ -351,8 +363,11 @@ static void push_members(lua_State *L) {
 }
 
 static void set_index(lua_State *L, int metatable) {
-  lua_rawgeti(L, LUA_REGISTRYINDEX, script_of(L)->index_of);
+  struct script *script = script_of(L);
+  lua_rawgeti(L, LUA_REGISTRYINDEX, script->index_of);
   push_methods(L);
+  lua_pushvalue(L, -1);
+  script->connection_methods = luaL_ref(L, LUA_REGISTRYINDEX);
   push_members(L);
   lua_pushcclosure(L, get_field, 1);
   lua_call(L, 2, 1);

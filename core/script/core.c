@@ -6,6 +6,8 @@
 #include "base/random.h"
 #include "internal.h"
 
+#include <fcntl.h>
+
 static int core_log(lua_State *L) {
   enum log_level level;
   size_t length;
@@ -41,6 +43,27 @@ static int core_request_metatable(lua_State *L) {
   script->request_metatable = LUA_NOREF;
   script->request_metatable = script_hold(script, L);
   return 0;
+}
+
+/* Of clients, as their objects: those that messages come from. */
+static int core_connections(lua_State *L) {
+  struct script *script = script_of(L);
+  struct list *all = &script->server->connections, *link = all->next;
+  int count = 0;
+  lua_newtable(L);
+  for (; link != all; link = link->next) {
+    struct connection *conn = LIST_OWNER(link, struct connection, in_server);
+    bool is_client = connection_is_open(conn) && !conn->is_outgoing;
+    if (!is_client || conn->app_view == 0) continue;
+    connection_object_push(script, L, conn);
+    lua_rawseti(L, -2, ++count);
+  }
+  return 1;
+}
+
+static int core_is_stopping(lua_State *L) {
+  lua_pushboolean(L, script_of(L)->server->draining);
+  return 1;
 }
 
 /* 53 bits, as many as a number has. */
@@ -88,20 +111,38 @@ static const luaL_Reg core_functions[] = {
     {"announce", core_announce},
     {"answerMetatable", connect_answer_metatable},
     {"caller", caller_object_new},
+    {"connections", core_connections},
     {"connect", connect_start},
     {"endpoint", script_new_endpoint},
+    {"digest", reload_digest},
+    {"freeze", reload_freeze},
+    {"constantTimeEquals", crypto_equals},
+    {"hmacSha256", crypto_hmac_sha256},
     {"listen", script_listen},
+    {"lockFile", file_lock},
     {"log", core_log},
     {"now", core_now},
+    {"randomBytes", crypto_random_bytes},
     {"random", core_random},
     {"redis", redis_object_new},
     {"redisCommand", redis_object_format},
     {"requestMetatable", core_request_metatable},
     {"checkWait", wait_check},
+    {"isStopping", core_is_stopping},
+    {"isolate", reload_isolate},
     {"line", receive_begin_line},
+    {"outdated", reload_outdated},
+    {"ownHandle", reload_own_handle},
+    {"serve", script_serve},
+    {"setVersion", reload_set_version},
     {"spawn", task_spawn},
     {"ticket", ticket_new},
     {"topic", topic_object_get},
+    {"unlisten", script_unlisten},
+    {"unwatched", reload_unwatched},
+    {"sha256", crypto_sha256},
+    {"sign", crypto_sign},
+    {"verify", crypto_verify},
     {"wake", ticket_wake},
     {"watchdog", core_watchdog},
     {NULL, NULL},
@@ -133,19 +174,35 @@ static void push_options(lua_State *L, const struct script_options *options) {
     lua_pushinteger(L, options->port);
     lua_setfield(L, -2, "port");
   }
+  if (options->control) {
+    script_set_text(L, "control", slice_of(options->control));
+  }
+  lua_pushboolean(L, options->watch);
+  lua_setfield(L, -2, "watch");
   lua_pushboolean(L, options->dev_tls);
   lua_setfield(L, -2, "devTls");
   lua_pushboolean(L, options->development);
   lua_setfield(L, -2, "development");
 }
 
+/* Sets a field of the table at the top. */
+static void set_registered(lua_State *L, const char *name, int registered) {
+  lua_rawgeti(L, LUA_REGISTRYINDEX, registered);
+  lua_setfield(L, -2, name);
+}
+
 int script_open_core(lua_State *L) {
   lua_newtable(L);
   script_register(L, core_functions);
   script_add_fields(L, script_of(L)->waiting);
+  set_registered(L, "users", script_of(L)->users);
+  set_registered(L, "connectionMethods", script_of(L)->connection_methods);
+  set_registered(L, "topicMethods", script_of(L)->topic_methods);
   script_set_text(L, "version", SLICE(RATCHET_VERSION));
   push_options(L, &script_of(L)->options);
   lua_setfield(L, -2, "options");
+  lua_pushinteger(L, O_NOFOLLOW); /* luv has none */
+  lua_setfield(L, -2, "noFollow");
   script_push_handed(L);
   lua_setfield(L, -2, "handed");
   return 1;

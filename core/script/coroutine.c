@@ -139,7 +139,8 @@ static void load_prelude(lua_State *L) {
   lua_pushcfunction(L, next_message);
   lua_pushcfunction(L, receive_begin_run);
   lua_pushcfunction(L, lend_profiler);
-  lua_call(L, 3, 5);
+  lua_rawgeti(L, LUA_REGISTRYINDEX, script_of(L)->leave_topics);
+  lua_call(L, 4, 5);
 }
 
 void coroutine_set_up(struct script *script, lua_State *L) {

@@ -184,17 +184,8 @@ struct script_endpoint *script_to_endpoint(lua_State *L, int index) {
   return is_ours ? *held : NULL;
 }
 
-int script_new_endpoint(lua_State *L) {
-  struct limits limits;
-  luaL_argcheck(L, lua_istable(L, 1) || lua_isuserdata(L, 1), 1,
-                "a component is a table or a userdata");
-  lua_settop(L, 2);
-  if (lua_isnil(L, 2)) {
-    lua_newtable(L);
-    lua_replace(L, 2);
-  }
-  luaL_checktype(L, 2, LUA_TTABLE);
-  read_limits(L, &limits);
+/* Pushes a new endpoint of the component at index 1. */
+static int push_new_endpoint(lua_State *L, const struct limits *limits) {
   struct script_endpoint **held = lua_newuserdata(L, sizeof *held);
   *held = NULL;
   luaL_getmetatable(L, endpoint_name);
@@ -203,9 +194,12 @@ int script_new_endpoint(lua_State *L) {
   lua_pushvalue(L, 1);
   int component = script_hold(script, L);
   struct script_endpoint *endpoint = mem_alloc(sizeof *endpoint);
-  if (!endpoint) return luaL_error(L, "out of memory");
+  if (!endpoint) {
+    script_release(script, component);
+    return luaL_error(L, "out of memory");
+  }
   *endpoint = (struct script_endpoint){
-      .base = {.events = &events, .limits = limits, .references = 1},
+      .base = {.events = &events, .limits = *limits, .references = 1},
       .script = script,
       .component = component,
   };
@@ -213,9 +207,58 @@ int script_new_endpoint(lua_State *L) {
   return 1;
 }
 
+static void check_component(lua_State *L, int index) {
+  luaL_argcheck(L, lua_istable(L, index) || lua_isuserdata(L, index), index,
+                "a component is a table or a userdata");
+}
+
+int script_new_endpoint(lua_State *L) {
+  struct limits limits;
+  check_component(L, 1);
+  lua_settop(L, 2);
+  if (lua_isnil(L, 2)) {
+    lua_newtable(L);
+    lua_replace(L, 2);
+  }
+  luaL_checktype(L, 2, LUA_TTABLE);
+  read_limits(L, &limits);
+  return push_new_endpoint(L, &limits);
+}
+
+static struct script_endpoint *check_endpoint(lua_State *L) {
+  struct script_endpoint *endpoint = script_to_endpoint(L, 1);
+  if (!endpoint) luaL_typerror(L, 1, endpoint_name);
+  return endpoint;
+}
+
+/* endpoint:getComponent() */
+static int endpoint_component(lua_State *L) {
+  struct script_endpoint *endpoint = check_endpoint(L);
+  script_push_held(endpoint->script, L, endpoint->component);
+  return 1;
+}
+
+/* endpoint:with(component): another one with the same limits */
+static int endpoint_with(lua_State *L) {
+  struct script_endpoint *endpoint = check_endpoint(L);
+  check_component(L, 2);
+  lua_settop(L, 2);
+  lua_replace(L, 1);
+  return push_new_endpoint(L, &endpoint->base.limits);
+}
+
+static const luaL_Reg methods[] = {
+    {"getComponent", endpoint_component},
+    {"with", endpoint_with},
+    {NULL, NULL},
+};
+
 void script_open_endpoint(lua_State *L) {
   luaL_newmetatable(L, endpoint_name);
   lua_pushcfunction(L, collect_endpoint);
   lua_setfield(L, -2, "__gc");
+  lua_newtable(L);
+  script_register(L, methods);
+  lua_setfield(L, -2, "__index");
   lua_pop(L, 1);
 }

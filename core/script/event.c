@@ -170,7 +170,11 @@ void event_run(struct script *script, struct event *event) {
     skip_event(script, event);
     return;
   }
-  struct run run = {
-      .co = co.L, .what = event_name(event->kind), .conn = event->conn};
+  struct run run = {.co = co.L,
+                    .what = event_name(event->kind),
+                    .conn = event->conn,
+                    .version = strand_version(script, event->conn)};
+  uint32_t before = log_set_version(run.version);
   event_finish(script, event, co, script_resume(script, &run, arguments));
+  log_set_version(before);
 }

@@ -47,6 +47,7 @@ struct run {
   const char *what;        /* as the watchdog names it: "onMessage" */
   struct connection *conn; /* whose event is handled, or NULL */
   struct task *task;       /* or NULL; with neither: the app file is loaded */
+  uint32_t version;        /* of that code */
 };
 
 struct coroutine {
@@ -60,31 +61,39 @@ struct script {
   struct loop *loop;
   struct server *server;
   struct script_options options;
-  int add_traceback; /* call.c, in the registry */
-  int describe;      /* call.c: how errors are shown, in the registry */
-  int held;          /* the table of what C keeps, in the registry */
+  const char *app_path; /* main's, once it is loaded */
+  int add_traceback;    /* call.c, in the registry */
+  int describe;         /* call.c: how errors are shown, in the registry */
+  int held;             /* the table of what C keeps, in the registry */
   /* Of the prelude, in the registry. */
   int runners, index_of, guard_luv, of_handlers, forget_nesting;
+  int own_handle;         /* held: the prelude's, or LUA_NOREF */
   int close_luv;          /* held: closes the app's luv handles, or LUA_NOREF */
   int push_data;          /* strand.c, in the registry */
   int last_text;          /* in the registry: last_sent.text */
   int known_text;         /* in the registry: the string of known_utf8 */
   const char *known_utf8; /* a long text that came in, so needs no check */
   struct last_sent last_sent;
-  struct list services;       /* script_service.link */
-  struct log_rate refusals;   /* of connections, before any request */
-  struct list attempts;       /* attempt.link, connect.c */
-  struct list strands;        /* strand.in_script */
-  struct list tasks;          /* task.in_script */
-  struct list timers;         /* timer.in_owner, of those without connection */
-  struct list callers;        /* caller_object.link */
-  struct list ready;          /* waiter.in_ready: waits that are over */
-  const struct run *run;      /* NULL: no user code, or a callback of luv */
-  int waiting, line_methods;  /* of waiting.lua, in the registry */
-  int request_metatable;      /* held: of request tables, or LUA_NOREF */
-  int answer_metatable;       /* held: of answer tables, or LUA_NOREF */
-  int opening_request;        /* held: the request that `open` is told with */
-  struct connection *opening; /* whose it is */
+  struct list services;      /* script_service.link */
+  struct log_rate refusals;  /* of connections, before any request */
+  struct list attempts;      /* attempt.link, connect.c */
+  struct list strands;       /* strand.in_script */
+  struct list tasks;         /* task.in_script */
+  struct list timers;        /* timer.in_owner, of those without connection */
+  struct list callers;       /* caller_object.link */
+  struct list ready;         /* waiter.in_ready: waits that are over */
+  const struct run *run;     /* NULL: no user code, or a callback of luv */
+  int waiting, line_methods; /* of waiting.lua, in the registry */
+  uint32_t version;          /* of the app's code, 0 before it is known */
+  uint64_t last_listener;    /* the numbers that Lua knows listeners by */
+  /* Of membership.lua and users.lua, in the registry. */
+  int topic_methods, get_topic_field, set_topic_field, leave_topics;
+  int users, user_methods;
+  int connection_methods; /* the prelude finds them there; in the registry */
+  int request_metatable;  /* held: of request tables, or LUA_NOREF */
+  int answer_metatable;   /* held: of answer tables, or LUA_NOREF */
+  int opening_request;    /* held: the request that `open` is told with */
+  struct connection *opening;         /* whose it is */
   struct list redis_links, redis_due; /* redis_object.c */
   struct buffer redis_text;           /* a command being put together */
   int tell_redis;                     /* redis_object.c, in the registry */
@@ -143,6 +152,18 @@ void script_set_paths(lua_State *L, const char *app_path);
  * on the stack. */
 int script_load_file(lua_State *L, const char *path);
 
+/* ---- reload.c: what a reload in Lua needs of C */
+
+/* Before the app file is loaded: its files are noted from here on. */
+void reload_prepare(lua_State *L, const char *app_path);
+int reload_digest(lua_State *L);
+int reload_set_version(lua_State *L);
+int reload_outdated(lua_State *L);
+int reload_freeze(lua_State *L);
+int reload_own_handle(lua_State *L);
+int reload_unwatched(lua_State *L);
+int reload_isolate(lua_State *L);
+
 /* ---- core.c */
 
 int script_open_core(lua_State *L);
@@ -156,7 +177,8 @@ void script_add_fields(lua_State *L, int registered);
 struct script_endpoint {
   struct endpoint base;
   struct script *script;
-  int component; /* held */
+  int component;    /* held */
+  uint32_t version; /* of the code it was left with; 0: the app's */
 };
 
 /* Of a connection that has an endpoint. */
@@ -243,6 +265,7 @@ struct waiter {
   struct alarm alarm;    /* a time ends the wait */
   struct ticket *ticket; /* who has it ends the wait, or NULL */
   struct strand *heard;  /* whose next event ends the wait, or NULL */
+  uint32_t version;      /* of the code that waits */
   int arguments;         /* on co, for its next resume */
   bool is_waiting;       /* until it goes on */
   void (*go_on)(struct waiter *waiter);
@@ -298,6 +321,8 @@ bool task_is_cancelled(const struct task *task);
 bool task_run_timer(struct script *script, struct timer *timer);
 /* None of them goes on. */
 void tasks_drop(struct script *script);
+/* How many wait in older code. */
+int tasks_outdated(const struct script *script);
 void task_open(lua_State *L);
 int task_spawn(lua_State *L);
 
@@ -319,6 +344,10 @@ void strand_deliver(struct script *script, struct event *event);
 /* Of its handler; NULL without memory. */
 struct waiter *strand_waiter(struct script *script, struct connection *conn);
 bool strand_is_waiting(const struct connection *conn);
+/* Of its code that runs or waits, or else of what its next event will run. */
+uint32_t strand_version(struct script *script, struct connection *conn);
+/* Pushes the ids of the connections whose handlers wait in older code. */
+void strand_push_outdated(struct script *script, lua_State *L);
 /* The handler of this event is the one that waits, in that coroutine. */
 void strand_wait(struct event *event, struct coroutine co);
 /* Ends every wait without an answer: the server is closing. */
@@ -403,8 +432,23 @@ void message_note_received(struct script *script, lua_State *L);
 
 /* ---- topic_object.c */
 
+/* Before the prelude, which tells topics of a connection's end. Raises. */
+void topics_set_up(struct script *script, lua_State *L);
 void topic_object_open(lua_State *L);
 int topic_object_get(lua_State *L);
+
+/* ---- crypto.c */
+
+int crypto_hmac_sha256(lua_State *L);
+int crypto_random_bytes(lua_State *L);
+int crypto_sha256(lua_State *L);
+int crypto_equals(lua_State *L);
+int crypto_sign(lua_State *L);
+int crypto_verify(lua_State *L);
+
+/* ---- file_lock.c */
+
+int file_lock(lua_State *L);
 
 /* ---- caller_object.c: a connection to an HTTP server */
 
@@ -472,6 +516,8 @@ void secure_read_target(lua_State *L, int index, struct dial_target *target);
 /* ---- listen.c */
 
 int script_listen(lua_State *L);
+int script_unlisten(lua_State *L);
+int script_serve(lua_State *L);
 /* Pushes the list core.handed. */
 void script_push_handed(lua_State *L);
 void script_close_listeners(struct script *script);

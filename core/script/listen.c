@@ -7,14 +7,15 @@
 #include "internal.h"
 #include "net/handed.h"
 
-/* Owned by the script, freed with it: connections refer to it until they end.
- * Its listener is closed when the server drains. */
+/* Owned by the script. Connections refer to it until they end: one whose
+ * listener is closed, or is another's by now, is freed when none does. */
 struct script_service {
   struct service base;
   struct list link;
   struct script *script;
   struct listener *listener;
   struct tls_server *tls; /* NULL: it is not over TLS */
+  uint64_t id;            /* Lua's name for the listener */
   int handle;             /* held: the function, or LUA_NOREF on a raw one */
 };
 
@@ -228,6 +229,14 @@ static void read_served(lua_State *L, struct script *script,
   }
 }
 
+/* What it has of Lua's. */
+static void release_service(struct script_service *service) {
+  script_release(service->script, service->handle);
+  service->handle = LUA_NOREF;
+  if (service->base.raw) endpoint_drop(service->base.raw);
+  service->base.raw = NULL;
+}
+
 static void free_service(struct script_service *service) {
   list_remove(&service->link);
   if (service->listener) listener_close(service->listener);
@@ -295,8 +304,10 @@ static void set_bound(lua_State *L, const struct bound *bound) {
 /* A name that was asked for is kept as it is. */
 static int push_listener(lua_State *L, const struct script_service *service) {
   struct bound bound = listener_bound(service->listener);
-  lua_createtable(L, 0, 2);
+  lua_createtable(L, 0, 3);
   set_bound(L, &bound);
+  lua_pushnumber(L, (lua_Number)service->id);
+  lua_setfield(L, -2, "id");
   if (bound.address.family == 0) return 1;
   lua_getfield(L, 1, "address");
   if (lua_isnil(L, -1)) {
@@ -362,30 +373,111 @@ void script_report_handed(const struct script *script) {
   }
 }
 
-int script_listen(lua_State *L) {
+/* A service as the table at 1 has it, without a listener yet. From here on the
+ * script owns it, whatever is raised. */
+static struct script_service *new_service(lua_State *L) {
   struct script *script = script_of(L);
   luaL_checktype(L, 1, LUA_TTABLE);
   struct service base = read_service(L);
-  size_t most = max_connections(L);
   struct script_service *service = mem_alloc_zeroed(1, sizeof *service);
-  if (!service) return luaL_error(L, "out of memory");
+  if (!service) {
+    luaL_error(L, "out of memory");
+    return NULL;
+  }
   service->base = base;
   service->script = script;
   service->handle = LUA_NOREF;
-  /* From here on the script owns it, whatever is raised below. */
   list_append(&script->services, &service->link);
   read_trusted(L, &service->base.trusted);
   read_served(L, script, service);
+  return service;
+}
+
+int script_listen(lua_State *L) {
+  struct script *script = script_of(L);
+  luaL_checktype(L, 1, LUA_TTABLE);
+  size_t most = max_connections(L);
+  struct script_service *service = new_service(L);
   bool is_insecure = fails_to_secure(L, script, service);
   int error = is_insecure ? 0 : open_listener(L, script, service);
   if (!error && !is_insecure) {
+    service->id = ++script->last_listener;
     lower_limit(script->server, most);
     return push_listener(L, service);
   }
-  script_release(script, service->handle);
-  if (service->base.raw) endpoint_drop(service->base.raw);
+  release_service(service);
   free_service(service);
   return is_insecure ? 3 : push_failure(L, error);
+}
+
+/* ---- addresses that come, go and change while others are served */
+
+static bool is_used(const struct script_service *service) {
+  const struct server *server = service->script->server;
+  struct list *link = server->connections.next;
+  for (; link != &server->connections; link = link->next) {
+    struct connection *conn = LIST_OWNER(link, struct connection, in_server);
+    if (conn->service == &service->base) return true;
+  }
+  return false;
+}
+
+static void free_unused(struct script *script) {
+  struct list *link = script->services.next, *next;
+  for (; link != &script->services; link = next) {
+    struct script_service *service = owner_of(link);
+    next = link->next;
+    if (service->listener || is_used(service)) continue;
+    release_service(service);
+    free_service(service);
+  }
+}
+
+static struct script_service *check_listener(lua_State *L, int index) {
+  struct script *script = script_of(L);
+  uint64_t id = (uint64_t)luaL_checknumber(L, index);
+  struct list *link = script->services.next;
+  for (; link != &script->services; link = link->next) {
+    struct script_service *service = owner_of(link);
+    if (service->listener && service->id == id) return service;
+  }
+  luaL_argerror(L, index, "no listener has this id");
+  return NULL;
+}
+
+/* unlisten(id) */
+int script_unlisten(lua_State *L) {
+  struct script_service *service = check_listener(L, 1);
+  listener_close(service->listener);
+  service->listener = NULL;
+  free_unused(service->script);
+  return 0;
+}
+
+/* serve(id, options): what is accepted from here on is served so; without an id
+ * the options are only looked at. */
+int script_serve(lua_State *L) {
+  struct script *script = script_of(L);
+  struct script_service *before = NULL;
+  if (!lua_isnil(L, 1)) before = check_listener(L, 1);
+  lua_remove(L, 1);
+  luaL_checktype(L, 1, LUA_TTABLE);
+  size_t most = max_connections(L);
+  struct script_service *service = new_service(L);
+  if (fails_to_secure(L, script, service)) {
+    free_unused(script);
+    return 3;
+  }
+  if (before) {
+    service->listener = before->listener;
+    service->id = before->id;
+    before->listener = NULL;
+    listener_give(service->listener, service);
+    lower_limit(script->server, most);
+  }
+  free_unused(script);
+  lua_pushboolean(L, 1);
+  return 1;
 }
 
 bool script_is_listening(const struct script *script) {
@@ -418,9 +510,7 @@ void script_reload_certificates(struct script *script) {
 void script_drop_services(struct script *script) {
   struct list *link = script->services.next;
   for (; link != &script->services; link = link->next) {
-    struct script_service *service = owner_of(link);
-    if (service->base.raw) endpoint_drop(service->base.raw);
-    service->base.raw = NULL;
+    release_service(owner_of(link));
   }
 }
 

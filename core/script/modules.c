@@ -89,7 +89,8 @@ static void push_luv(struct script *script, lua_State *L) {
   lua_call(L, 0, 1);
   lua_rawgeti(L, LUA_REGISTRYINDEX, script->guard_luv);
   lua_pushvalue(L, -2);
-  lua_call(L, 1, 1);
+  lua_call(L, 1, 2);
+  script->own_handle = script_hold(script, L);
   script->close_luv = script_hold(script, L);
 }
 

@@ -8,12 +8,17 @@
 -- the table of the coroutines of handlers, and what follows a run that was stopped
 -- (call.c).
 
-local next_message, begin_run, lend_profiler = ...
+local next_message, begin_run, lend_profiler, leave_topics = ...
+
+local none = {}
 
 -- Handlers are looked up when they are called, so that new code takes effect
 -- with the next event.
 local runners = {
+  -- Fields that layers give to the connection (lua/ratchet/http/request.lua) come first.
   function(component, conn, request)
+    local fields = request and rawget(request, "connectionFields")
+    for name, value in next, fields or none do conn[name] = value end
     local handler = component.onOpen
     if handler then handler(component, conn, request) end
     local run = component.run
@@ -43,7 +48,9 @@ local runners = {
     local handler = component.onDrain
     if handler then handler(component, conn) end
   end,
+  -- Topics tell of who has left them first, so that onClose finds everything told.
   function(component, conn, code, reason)
+    leave_topics(conn)
     local handler = component.onClose
     if handler then handler(component, conn, code, reason) end
   end,
@@ -128,9 +135,11 @@ end
 
 -- The loop is the server's, and luv knows only the handles that it made: what
 -- would run the loop, end it, or walk over the server's handles is replaced.
--- Returns a function that closes every handle the app has left open.
+-- Returns a function that closes every handle that is left open, and one that says
+-- of a handle that it is the library's, and none of the app's.
 local function guard_luv(uv)
   local handles = setmetatable({}, { __mode = "k" })
+  local own = setmetatable({}, { __mode = "k" })
 
   local function remember(handle, ...)
     -- Not all that luv makes are handles: threads and work queues are not.
@@ -152,7 +161,9 @@ local function guard_luv(uv)
   uv.run, uv.loop_close, uv.stop = refuse, refuse, refuse
 
   function uv.walk(visit)
-    for handle in pairs(handles) do visit(handle) end
+    for handle in pairs(handles) do
+      if not own[handle] then visit(handle) end
+    end
   end
 
   return function()
@@ -163,7 +174,7 @@ local function guard_luv(uv)
     for handle in pairs(handles) do
       if not uv.is_closing(handle) then uv.close(handle) end
     end
-  end
+  end, function(handle) own[handle] = true end
 end
 
 -- LuaJIT has one profiler, and the watchdog lives by it: an app that profiles

@@ -29,8 +29,8 @@ static int push_close(lua_State *L, const struct script *script,
   return 3;
 }
 
-/* take(conn): a message and whether it is binary; nil, code, reason when the
- * connection has closed; false when there is nothing yet. */
+/* take(conn): a message, whether it is binary, and the component; nil, code,
+ * reason when the connection has closed; false when there is nothing yet. */
 int receive_take(lua_State *L) {
   struct script *script = script_of(L);
   struct connection *conn = connection_object_to(L, 1)->conn;
@@ -46,10 +46,13 @@ int receive_take(lua_State *L) {
     return 1;
   }
   if (event->kind == EVENT_CLOSE) return push_close(L, script, conn, event);
+  const struct script_endpoint *endpoint =
+      (const struct script_endpoint *)conn->endpoint;
   lua_pushlstring(L, event->data.at, event->data.length);
   lua_pushboolean(L, event->is_binary);
   strand_take(conn, event);
-  return 2;
+  script_push_held(script, L, endpoint->component);
+  return 3;
 }
 
 /* hear(conn [, seconds]): the caller waits for what take finds next. */

@@ -62,6 +62,7 @@ static int set_up(lua_State *L) {
   lua_gc(L, LUA_GCSETPAUSE, 150);
   /* LuaJIT does not survive running out of memory while it compiles. */
   luaJIT_setmode(L, 0, LUAJIT_MODE_ENGINE | LUAJIT_MODE_OFF);
+  topics_set_up(script, L);
   coroutine_set_up(script, L);
   waiting_set_up(script, L);
   script_open_modules(script, L);
@@ -94,7 +95,7 @@ struct script *script_new(struct loop *loop, struct server *server,
   script->options = *options;
   script->request_metatable = script->opening_request = LUA_NOREF;
   script->answer_metatable = LUA_NOREF;
-  script->close_luv = LUA_NOREF;
+  script->close_luv = script->own_handle = LUA_NOREF;
   list_init(&script->services);
   list_init(&script->attempts);
   list_init(&script->ready);
@@ -143,6 +144,7 @@ static int prepare_load(lua_State *L) {
   lua_settop(L, 0);
   script_set_paths(L, path);
   set_arg_table(L, load);
+  reload_prepare(L, path);
   load->co = lua_newthread(L);
   load->co_held = script_hold(load->script, L);
   if (script_load_file(L, path) != 0) return lua_error(L);
@@ -182,6 +184,7 @@ bool script_load(struct script *script, int count, char **arguments) {
                       .count = count,
                       .arguments = arguments,
                       .co_held = LUA_NOREF};
+  script->app_path = arguments[0];
   if (!script_protect(script, prepare_load, &load, "ratchet-lua")) {
     script_release(script, load.co_held);
     return false;

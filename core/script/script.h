@@ -13,11 +13,13 @@ struct script;
 
 /* From the command line; the strings are main's. */
 struct script_options {
-  const char *host; /* overrides the app's, or NULL */
-  int port;         /* overrides the app's, or -1 */
-  bool dev_tls;     /* TLS everywhere, with a certificate made on the spot */
-  bool is_watched;  /* by a watchdog; one script of a process can be */
-  bool development; /* refusals explain themselves in their bodies */
+  const char *host;    /* overrides the app's, or NULL */
+  int port;            /* overrides the app's, or -1 */
+  bool dev_tls;        /* TLS everywhere, with a certificate made on the spot */
+  bool is_watched;     /* by a watchdog; one script of a process can be */
+  bool development;    /* refusals explain themselves in their bodies */
+  const char *control; /* where commands are heard, a path, or NULL */
+  bool watch;          /* load the app anew when its files change */
   /* Makes the state's memory instead of LuaJIT's own allocator, for tests. */
   void *(*allocate)(void *owner, void *block, size_t old_size, size_t new_size);
 };
@@ -30,6 +32,8 @@ struct script *script_new(struct loop *loop, struct server *server,
 /* Runs the app file; arguments[0] is its path. False after an error, which has
  * been logged. */
 bool script_load(struct script *script, int count, char **arguments);
+/* From here on the app can be loaded anew. */
+void script_begin_reloads(struct script *script);
 /* Does the app listen anywhere? */
 bool script_is_listening(const struct script *script);
 /* Logs a warning for each socket that was handed over and is not used. */

@@ -14,6 +14,7 @@
  * queue that ends its wait. A connection in line mode has nobody else: all that
  * happens is queued until it is received.
  */
+#include "base/log.h"
 #include "base/mem.h"
 #include "base/pool.h"
 #include "internal.h"
@@ -195,6 +196,32 @@ bool strand_is_waiting(const struct connection *conn) {
   return conn->app && strand_of(conn)->waiter.is_waiting;
 }
 
+static uint32_t version_of_next(struct script *script,
+                                struct connection *conn) {
+  struct script_endpoint *endpoint = (struct script_endpoint *)conn->endpoint;
+  return endpoint && endpoint->version ? endpoint->version : script->version;
+}
+
+uint32_t strand_version(struct script *script, struct connection *conn) {
+  if (script->run && script->run->conn == conn) return script->run->version;
+  if (strand_is_waiting(conn)) return strand_of(conn)->waiter.version;
+  return version_of_next(script, conn);
+}
+
+void strand_push_outdated(struct script *script, lua_State *L) {
+  struct list *link = script->strands.next;
+  lua_newtable(L);
+  for (; link != &script->strands; link = link->next) {
+    struct strand *strand = LIST_OWNER(link, struct strand, in_script);
+    struct connection *conn = conn_of(strand);
+    bool is_old = strand->waiter.is_waiting &&
+                  strand->waiter.version != version_of_next(script, conn);
+    if (!is_old) continue;
+    lua_pushnumber(L, (lua_Number)conn->id);
+    lua_rawseti(L, -2, (int)lua_objlen(L, -2) + 1);
+  }
+}
+
 void strand_wait(struct event *event, struct coroutine co) {
   struct strand *strand = strand_of(event->conn);
   strand->current = *event;
@@ -206,10 +233,12 @@ static void go_on(struct waiter *waiter) {
   struct strand *strand = LIST_OWNER(waiter, struct strand, waiter);
   struct event event = strand->current;
   struct coroutine co = waiter->co;
+  uint32_t before = log_set_version(waiter->version);
   strand->is_busy = true;
   int status = waiter_resume(
       waiter, (struct run){.what = event_name(event.kind), .conn = event.conn});
   event_finish(waiter->script, &event, co, status);
+  log_set_version(before);
   run_queue(strand);
 }
 

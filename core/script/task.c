@@ -90,9 +90,11 @@ static void finish(struct task *task, int status) {
 
 static void go_on(struct waiter *waiter) {
   struct task *task = task_of(waiter);
+  uint32_t before = log_set_version(waiter->version);
   task->has_started = true;
   finish(task, waiter_resume(waiter, (struct run){.what = task_kind(task),
                                                   .task = task}));
+  log_set_version(before);
 }
 
 /* A task whose function and arguments are still to be pushed on its coroutine.
@@ -101,6 +103,7 @@ static struct task *new_task(struct script *script) {
   struct task *task = mem_alloc_zeroed(1, sizeof *task);
   if (!task) return NULL;
   waiter_init(&task->waiter, script, go_on);
+  task->waiter.version = script->version;
   list_init(&task->in_script);
   if (!coroutine_take(script, &task->waiter.co)) {
     mem_free(task);
@@ -126,6 +129,17 @@ void tasks_drop(struct script *script) {
     script_release(script, task->waiter.co.held);
     free_task(task);
   }
+}
+
+int tasks_outdated(const struct script *script) {
+  int count = 0;
+  struct list *link = script->tasks.next;
+  for (; link != &script->tasks; link = link->next) {
+    struct task *task = LIST_OWNER(link, struct task, in_script);
+    count += task->waiter.is_waiting && !task->is_cancelled &&
+             task->waiter.version != script->version;
+  }
+  return count;
 }
 
 /* ---- as Lua sees it */

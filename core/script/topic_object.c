@@ -1,6 +1,7 @@
 /*
  * topic_object - a topic as Lua sees it. The same name is the same value while
- * anybody has it; the members do not depend on that.
+ * anybody has it; the members do not depend on that. What is kept and told of
+ * members is membership.lua; users.lua makes users of topics.
  */
 #include "internal.h"
 
@@ -72,13 +73,37 @@ static int topic_broadcast_message(lua_State *L) {
   return 1;
 }
 
+/* A list of the members. One whose onOpen has found no memory is left out: Lua
+ * does not know it. */
+static int topic_list_members(lua_State *L) {
+  struct script *script = script_of(L);
+  struct topic *topic = check_topic(L);
+  int count = 0;
+  lua_createtable(L, (int)topic->count, 0);
+  for (size_t i = 0; i < topic->count; i++) {
+    struct connection *conn = topic->members[i]->conn;
+    if (conn->app_view == 0) continue;
+    connection_object_push(script, L, conn);
+    lua_rawseti(L, -2, ++count);
+  }
+  return 1;
+}
+
+/* Upvalues: the methods, and how the other fields are found. */
 static int topic_index(lua_State *L) {
   struct topic *topic = check_topic(L);
+  lua_settop(L, 2);
   lua_pushvalue(L, 2);
   lua_rawget(L, lua_upvalueindex(1));
-  if (!lua_isnil(L, -1) || !lua_isstring(L, 2)) return 1;
-  if (strcmp(lua_tostring(L, 2), "name") != 0) return 1;
-  lua_pushlstring(L, topic->name, topic->name_length);
+  if (!lua_isnil(L, -1) || lua_type(L, 2) != LUA_TSTRING) return 1;
+  if (strcmp(lua_tostring(L, 2), "name") == 0) {
+    lua_pushlstring(L, topic->name, topic->name_length);
+    return 1;
+  }
+  lua_pushvalue(L, lua_upvalueindex(2));
+  lua_pushvalue(L, 1);
+  lua_pushvalue(L, 2);
+  lua_call(L, 2, 1);
   return 1;
 }
 
@@ -98,9 +123,13 @@ static int topic_gc(lua_State *L) {
 }
 
 static const luaL_Reg methods[] = {
-    {"add", topic_add_member},       {"broadcast", topic_broadcast_message},
-    {"count", topic_count},          {"has", topic_has_member},
-    {"remove", topic_remove_member}, {NULL, NULL},
+    {"add", topic_add_member},
+    {"broadcast", topic_broadcast_message},
+    {"count", topic_count},
+    {"has", topic_has_member},
+    {"members", topic_list_members},
+    {"remove", topic_remove_member},
+    {NULL, NULL},
 };
 
 static const luaL_Reg metamethods[] = {
@@ -119,14 +148,56 @@ static void open_cache(lua_State *L) {
   lua_rawset(L, LUA_REGISTRYINDEX);
 }
 
+static int log_left(lua_State *L) {
+  lua_settop(L, 1);
+  script_log_error(L, "onLeave");
+  return 0;
+}
+
+/* Pushes a part of the program in Lua, as a function. */
+static void load_part(lua_State *L, const unsigned char *source, size_t length,
+                      const char *name) {
+  if (luaL_loadbufferx(L, (const char *)source, length, name, "t") != 0) {
+    lua_error(L);
+  }
+}
+
+void topics_set_up(struct script *script, lua_State *L) {
+  static const unsigned char membership[] = {
+#include "membership.h"
+  };
+  static const unsigned char users[] = {
+#include "users.h"
+  };
+  load_part(L, membership, sizeof membership, "=membership");
+  lua_newtable(L);
+  script_register(L, methods);
+  lua_pushcfunction(L, log_left);
+  lua_call(L, 2, 4);
+  script->leave_topics = luaL_ref(L, LUA_REGISTRYINDEX);
+  script->set_topic_field = luaL_ref(L, LUA_REGISTRYINDEX);
+  script->get_topic_field = luaL_ref(L, LUA_REGISTRYINDEX);
+  script->topic_methods = luaL_ref(L, LUA_REGISTRYINDEX);
+  load_part(L, users, sizeof users, "=users");
+  lua_pushcfunction(L, topic_object_get);
+  lua_call(L, 1, 2);
+  script->user_methods = luaL_ref(L, LUA_REGISTRYINDEX);
+  script->users = luaL_ref(L, LUA_REGISTRYINDEX);
+}
+
 void topic_object_open(lua_State *L) {
+  struct script *script = script_of(L);
   luaL_newmetatable(L, object_name);
   int metatable = lua_gettop(L);
   script_register(L, metamethods);
-  lua_newtable(L);
-  script_register(L, methods);
-  lua_pushcclosure(L, topic_index, 1);
+  lua_rawgeti(L, LUA_REGISTRYINDEX, script->topic_methods);
+  lua_rawgeti(L, LUA_REGISTRYINDEX, script->get_topic_field);
+  lua_pushcclosure(L, topic_index, 2);
   lua_setfield(L, metatable, "__index");
+  lua_rawgeti(L, LUA_REGISTRYINDEX, script->set_topic_field);
+  lua_setfield(L, metatable, "__newindex");
+  lua_pushliteral(L, "topic");
+  lua_setfield(L, metatable, "__metatable");
   lua_pop(L, 1);
   open_cache(L);
 }

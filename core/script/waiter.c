@@ -66,6 +66,7 @@ void waiter_drop(struct waiter *waiter) {
 int waiter_resume(struct waiter *waiter, struct run run) {
   waiter->is_waiting = false;
   run.co = waiter->co.L;
+  run.version = waiter->version;
   return script_resume(waiter->script, &run, waiter->arguments);
 }
 
@@ -137,6 +138,7 @@ struct waiter *wait_begin(struct script *script, lua_State *L) {
   struct waiter *waiter =
       run->task ? task_waiter(run->task) : strand_waiter(script, run->conn);
   if (!waiter) luaL_error(L, "out of memory");
+  waiter->version = run->version;
   return waiter;
 }
 

@@ -94,11 +94,19 @@ end
 function methods.receive(conn, seconds)
   while true do
     local message, second, third = take(conn)
-    if message then return message, second end
-    if message == nil then return nil, "closed", second, third end
-    hear(conn, seconds)
-    local _, why = results(yield())
-    if why then return nil, why end
+    if message then
+      -- A layer that looks at messages has to see this one too.
+      local handler = third.onReceive
+      if not handler or handler(third, conn, message, second) ~= false then
+        return message, second
+      end
+    elseif message == nil then
+      return nil, "closed", second, third
+    else
+      hear(conn, seconds)
+      local _, why = results(yield())
+      if why then return nil, why end
+    end
   end
 end
 

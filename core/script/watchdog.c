@@ -253,6 +253,11 @@ void watchdog_start(struct watchdog *watchdog, lua_State *L,
   take_profiler(watchdog);
 }
 
+void watchdog_load(struct watchdog *watchdog) {
+  watchdog->is_loading = true;
+  set_limits(watchdog, while_loading);
+}
+
 void watchdog_loaded(struct watchdog *watchdog) {
   watchdog->is_loading = false;
   set_limits(watchdog, watchdog->wanted);

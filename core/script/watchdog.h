@@ -42,6 +42,9 @@ struct watchdog {
  * once watchdog_loaded was called. */
 void watchdog_start(struct watchdog *watchdog, lua_State *L,
                     struct watchdog_limits limits);
+/* Loading begins once more, or what is no app's code and must not be stopped.
+ */
+void watchdog_load(struct watchdog *watchdog);
 /* Loading, which has limits of its own, is over. */
 void watchdog_loaded(struct watchdog *watchdog);
 /* Before the state is closed. */

@@ -6,6 +6,7 @@ local FunctionHandler = require "ratchet.http.function_handler"
 local OriginCheck = require "ratchet.http.origin_check"
 local Router = require "ratchet.http.router"
 local Static = require "ratchet.http.static"
+local WampServer = require "ratchet.wamp.wamp_server"
 local WsServer = require "ratchet.websocket.ws_server"
 local class = require "ratchet.class"
 local component = require "ratchet.component"
@@ -14,7 +15,9 @@ local listen = require "ratchet.server.listen"
 local raise = require "ratchet.raise"
 local native = require "ratchet.native"
 local options = require "ratchet.options"
+local page = require "ratchet.reload.page"
 local pattern = require "ratchet.http.pattern"
+local record = require "ratchet.reload.record"
 local tls = require "ratchet.server.tls"
 
 ---@class ratchet.App
@@ -82,7 +85,8 @@ function App.new(http_host, port, address, given)
   }, App)
 end
 
--- What answers on a route: a layer as it is, a component in a WsServer.
+-- What answers on a route: a layer as it is, a component in a WsServer, one with WAMP's
+-- events in a WampServer in that.
 local function layer_for(app, target, given)
   local limits = options.select(given, options.limits)
   if component.has(target, "handle") then
@@ -92,6 +96,7 @@ local function layer_for(app, target, given)
     end
     return target
   end
+  if component.is_for_wamp(target) then target = WampServer(target) end
   component.check(target, "app:route")
   local all = options.select(app.options, options.limits)
   for name, value in pairs(limits) do all[name] = value end
@@ -130,7 +135,8 @@ end
 
 ---Serves a component at a path.
 ---@param path string such as "/chat", "/room/{name}", "/item/{id:%d+}"
----@param target table|userdata a component, which gets WebSockets; or a layer with
+---@param target table|userdata a component, which gets WebSockets, or WAMP when it has
+---  one of onCall, onSubscribe, onUnSubscribe, onPublish and no onMessage; or a layer with
 ---  `handle` (WsServer, HttpServer, one of your own), which is asked as it is
 ---@param allowed_origins string[]? pages of these may connect (see OriginCheck);
 ---  { "*" } is everyone; none is the route's own host
@@ -246,7 +252,15 @@ end
 ---@return any ...
 function App:handle(request)
   if self.options.development then rawset(request, "development", true) end
+  if self.has_pages then return page.handle(self.routes, request) end
   return self.routes:handle(request)
+end
+
+---Who is here: the connections that conn:identify has given a user's id, those of all
+---apps of the program.
+---@return ratchet.Users
+function App:users()
+  return native.core().users
 end
 
 ---Listens at one more address, beside the one that the app was made with.
@@ -298,12 +312,15 @@ end
 function App:run()
   require "ratchet.http.request" -- gives the core the request's metatable
   if #self.wanted == 0 then raise("app:run: there is no port, and no app:listen{...}") end
-  local serving = options.select(self.options, options.listener)
-  serving.handle = function(request) return self:handle(request) end
-  self.listeners = listen.open(self.wanted, serving)
+  self.listeners = listen.open(self.wanted,
+    { server = self, options = options.select(self.options, options.listener) })
+  record.server(self)
+  self.has_pages = page.is_on() -- that show what is wrong with the code
   local bound = listen.first_port(self.listeners)
   if bound then self.address, self.port = bound.address, bound.port end
-  native.core().watchdog(options.select(self.options, options.watchdog))
+  record.later(function()
+    native.core().watchdog(options.select(self.options, options.watchdog))
+  end)
   announce(self, self.listeners)
 end
 

@@ -16,6 +16,7 @@ local component = require "ratchet.component"
 local native = require "ratchet.native"
 local options = require "ratchet.options"
 local raise = require "ratchet.raise"
+local record = require "ratchet.reload.record"
 local Request = require "ratchet.http.request"
 local url = require "ratchet.url"
 
@@ -163,28 +164,29 @@ local Client = class()
 
 -- What the component is told, and what the client has to know besides. Handlers are
 -- looked up when they are called, as everywhere.
-local function listen_in(client, app)
+local function listen_in(client)
   local relay = {}
   for _, name in ipairs({ "onMessage", "onPing", "onPong", "onDrain" }) do
     relay[name] = function(_, ...)
+      local app = client.app
       local handler = app[name]
       if handler then return handler(app, ...) end
     end
   end
   function relay.onOpen(_, conn)
     client:opened(conn)
-    if component.has(app, "onOpen") then app:onOpen(conn) end
+    if component.has(client.app, "onOpen") then client.app:onOpen(conn) end
   end
   function relay.onClose(_, conn, code, reason)
     client:closed()
-    if component.has(app, "onClose") then app:onClose(conn, code, reason) end
+    if component.has(client.app, "onClose") then client.app:onClose(conn, code, reason) end
   end
   function relay.onError(_, conn, err)
-    if component.has(app, "onError") then return app:onError(conn, err) end
+    if component.has(client.app, "onError") then return client.app:onError(conn, err) end
     conn:close(1011, "internal error")
   end
-  if component.has(app, "run") then
-    function relay.run(_, conn) return app:run(conn) end
+  if component.has(client.app, "run") then
+    function relay.run(_, conn) return client.app:run(conn) end
   end
   return relay
 end
@@ -276,9 +278,24 @@ local function open_events(core, job, given, limits)
     core = core, job = job, app = given.events, failures = 0,
     reconnect = check_reconnect(given.reconnect),
   }, Client)
-  job.endpoint = core.endpoint(listen_in(client, given.events), limits)
+  job.endpoint = core.endpoint(listen_in(client), limits)
   client.task = core.spawn(Client.live, client)
   return client
+end
+
+-- The same for clients of the same address with the same options.
+local function key_of(value)
+  if type(value) ~= "table" then return tostring(value) end
+  local parts = {}
+  for name, part in pairs(value) do
+    if name ~= "events" then parts[#parts + 1] = tostring(name) .. "=" .. key_of(part) end
+  end
+  table.sort(parts)
+  return "{" .. table.concat(parts, " ") .. "}"
+end
+
+local function set_component(client, app)
+  client.app = app
 end
 
 ---Connects to a WebSocket server.
@@ -297,7 +314,10 @@ local function connect(address, given)
   local job, limits = plan(parsed, given), options.select(given, options.limits)
   if given.events then
     component.check(given.events, WHERE)
-    return open_events(core, job, given, limits)
+    return record.resource({
+      object = open_events(core, job, given, limits), key = "connect " .. address .. key_of(given),
+      close = Client.close, component = given.events, adopt = set_component,
+    })
   end
   if given.reconnect then raise("%s: reconnect is for the style with events", WHERE) end
   return open_line(core, job, limits)

@@ -39,6 +39,7 @@ end
 
 ---@class ratchet
 ---@field App ratchet.App
+---@field component { wrap: function, tell: function, around: function }
 ---@field connect fun(address: string, options: ratchet.ConnectOptions?): any ...
 ---@field fetch fun(address: string, options: ratchet.FetchOptions?): ratchet.fetch.Answer?, string?
 ---@field topic fun(name: string): ratchet.Topic
@@ -51,10 +52,13 @@ end
 ---@field spawn fun(fn: function, ...: any): ratchet.Task
 ---@field all fun(...: function): any ...
 ---@field timeout fun(seconds: number, fn: function, ...: any): any ...
+---@field onReload fun(fn: fun(version: string, before: string))
+---@field reload fun()
 ---@field text table ratchet.text
 ---@field version string
 return namespace("ratchet", {
   App = "ratchet.app",
+  component = "ratchet.component",
   connect = "ratchet.connect",
   fetch = "ratchet.fetch",
   topic = "ratchet.topic",
@@ -67,10 +71,15 @@ return namespace("ratchet", {
   spawn = "ratchet.task:spawn",
   all = "ratchet.task:all",
   timeout = "ratchet.task:timeout",
+  onReload = "ratchet.reload.record:hook",
+  reload = "ratchet.reload:ask",
   text = "ratchet.text",
   version = function() return native.core().version end,
   server = namespace("ratchet.server", {
     EchoServer = "ratchet.server.echo_server",
+    FlashPolicy = "ratchet.server.flash_policy",
+    IpBlackList = "ratchet.server.ip_black_list",
+    Limiter = "ratchet.server.limiter",
     IoServer = "ratchet.server.io_server",
   }),
   http = namespace("ratchet.http", {
@@ -80,6 +89,25 @@ return namespace("ratchet", {
     Request = "ratchet.http.request",
     Response = "ratchet.http.response",
     Static = "ratchet.http.static",
+  }),
+  session = namespace("ratchet.session", {
+    SessionProvider = "ratchet.session.session_provider",
+    FileStore = "ratchet.session.file_store",
+    MemoryStore = "ratchet.session.memory_store",
+    RedisStore = "ratchet.session.redis_store",
+    cookie = "ratchet.session.cookie",
+    php = "ratchet.session.php",
+  }),
+  auth = namespace("ratchet.auth", {
+    jwt = "ratchet.auth.jwt",
+  }),
+  wamp = namespace("ratchet.wamp", {
+    WampServer = "ratchet.wamp.wamp_server",
+    ServerProtocol = "ratchet.wamp.server_protocol",
+    Topic = "ratchet.wamp.topic",
+    TopicManager = "ratchet.wamp.topic_manager",
+    WampConnection = "ratchet.wamp.wamp_connection",
+    json = "ratchet.wamp.json",
   }),
   websocket = namespace("ratchet.websocket", {
     WsServer = "ratchet.websocket.ws_server",

@@ -48,6 +48,7 @@ local kinds = {
   string = { "a string", function(v) return type(v) == "string" end },
   boolean = { "true or false", function(v) return type(v) == "boolean" end },
   table = { "a table", function(v) return type(v) == "table" end },
+  ["function"] = { "a function", function(v) return type(v) == "function" end },
   component = {
     "a component", function(v) return type(v) == "table" or type(v) == "userdata" end,
   },
@@ -88,6 +89,10 @@ local kinds = {
   body = {
     "a string, or a table to be sent as JSON",
     function(v) return type(v) == "string" or type(v) == "table" end,
+  },
+  key = {
+    "a string, or a function that returns one",
+    function(v) return type(v) == "string" or type(v) == "function" end,
   },
   descriptor = { "a whole number from 3 to 65535", whole(3, 65535) },
   level = { "a whole number from 1 to 9", whole(1, 9) },
@@ -145,10 +150,10 @@ end
 ---wrong kind.
 ---@param given table? the options; nil is none
 ---@param known table<string, string|string[]> option name to its kind ("string",
----  "boolean", "table", "strings", "bytes", "head_bytes", "seconds", "some_seconds",
+---  "boolean", "table", "function", "strings", "bytes", "head_bytes", "seconds", "some_seconds",
 ---  "age", "life", "time", "count", "count_or_none", "port", "port_or_none", "path",
----  "mode", "descriptor", "body", "component", "switch_or_table", "level", "window_bits",
----  "deflate") or to a list of its values
+---  "mode", "descriptor", "body", "key", "component", "switch_or_table", "level",
+---  "window_bits", "deflate") or to a list of its values
 ---@param where string what was called, for the message
 ---@return table options `given`, or an empty table
 function options.check(given, known, where)

@@ -8,6 +8,7 @@ local class = require "ratchet.class"
 local native = require "ratchet.native"
 local options = require "ratchet.options"
 local raise = require "ratchet.raise"
+local record = require "ratchet.reload.record"
 local Inbox = require "ratchet.redis.inbox"
 local Queue = require "ratchet.redis.queue"
 local Subscriber = require "ratchet.redis.subscriber"
@@ -232,7 +233,9 @@ end
 ---@class ratchet.redis.Subscription
 local Subscription = class()
 
-local function subscribe(redis, kind, name, handler)
+local subscribe -- a reload does it once more
+
+function subscribe(redis, kind, name, handler)
   if type(name) ~= "string" then raise("redis:%s: the channel must be a string", kind:lower()) end
   if type(handler) ~= "function" then
     raise("redis:%s: give it a function(message, channel), or use redis:messages", kind:lower())
@@ -250,7 +253,12 @@ local function subscribe(redis, kind, name, handler)
     native.core().spawn(handle_all, subscription)
   end
   state.subscriber:add(kind, name, inbox)
-  return subscription
+  return record.resource({
+    object = subscription, key = kind .. " " .. name, parent = redis,
+    close = Subscription.cancel,
+    renew = function(journal, live, new) journal:set(live, "handler", new.handler) end,
+    move = function(client) return subscribe(client, kind, name, handler) end,
+  })
 end
 
 ---Ends it. What was not handled yet is dropped.
@@ -313,7 +321,17 @@ function Redis:close()
   for subscriber in pairs(state.iterated) do subscriber:close() end
 end
 
-local redis = {}
+local redis = { options = known }
+
+-- The same for clients with the same settings.
+local function key_of(settings)
+  local parts = {}
+  for name, value in pairs(settings) do
+    parts[#parts + 1] = ("%s=%s"):format(name, tostring(value))
+  end
+  table.sort(parts)
+  return "redis " .. table.concat(parts, " ")
+end
 
 ---A client. It connects in the background, and again when the connection is lost: what
 ---is asked meanwhile waits.
@@ -338,7 +356,7 @@ function redis.connect(given)
     if settings[name] == nil then settings[name] = value end
   end
   native.core()
-  return setmetatable({
+  local client = setmetatable({
     state = {
       queue = Queue(settings),
       subscriber = Subscriber(settings),
@@ -346,6 +364,7 @@ function redis.connect(given)
       spare = {}, -- tickets
     },
   }, metatable)
+  return record.resource({ object = client, key = key_of(settings), close = Redis.close })
 end
 
 return redis

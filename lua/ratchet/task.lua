@@ -6,6 +6,7 @@
 
 local native = require "ratchet.native"
 local raise = require "ratchet.raise"
+local record = require "ratchet.reload.record"
 
 local task = {}
 
@@ -22,7 +23,7 @@ end
 ---@return ratchet.Task
 function task.spawn(fn, ...)
   check_function(fn, "ratchet.spawn", "the first argument")
-  return native.core().spawn(fn, ...)
+  return record.task(native.core().spawn(fn, ...))
 end
 
 local function pack(...)

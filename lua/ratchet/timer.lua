@@ -4,6 +4,7 @@
 -- Those that belong to a connection are its methods: conn:after, conn:every.
 
 local native = require "ratchet.native"
+local record = require "ratchet.reload.record"
 
 local timer = {}
 
@@ -13,7 +14,7 @@ local timer = {}
 ---@param ... any
 ---@return ratchet.Timer
 function timer.after(seconds, fn, ...)
-  return native.core().after(seconds, fn, ...)
+  return record.timer("after", seconds, fn, native.core().after(seconds, fn, ...))
 end
 
 ---Calls fn(...) again and again, until the timer is cancelled. The first call comes
@@ -23,7 +24,7 @@ end
 ---@param ... any
 ---@return ratchet.Timer
 function timer.every(seconds, fn, ...)
-  return native.core().every(seconds, fn, ...)
+  return record.timer("every", seconds, fn, native.core().every(seconds, fn, ...))
 end
 
 return timer

@@ -72,6 +72,32 @@ describe("disk", function()
     assert.is_false(disk.is_missing(nil))
   end)
 
+  it("puts bytes in the place of others, however many writes it takes", function()
+    for _, text in ipairs({ "longer than what was there before", "short", "" }) do
+      assert.is_true(disk.with_file("/a.txt", function(fd) return disk.replace(fd, text) end,
+        "change"))
+      assert.are.equal(text, disk.with_file("/a.txt", function(fd, stat)
+        return disk.read(fd, 0, stat.size)
+      end))
+    end
+    files.write_failure = "ENOSPC: no space left on device"
+    assert.are.same({ nil, "ENOSPC: no space left on device" }, { disk.with_file("/a.txt",
+      function(fd) return disk.replace(fd, "x") end, "change") })
+  end)
+
+  it("makes a file to write, and none to change", function()
+    assert.is_true(disk.is_missing(select(2, disk.with_file("/new", error, "change"))))
+    assert.is_true(disk.with_file("/new", function(fd) return disk.replace(fd, "x") end, "write"))
+    assert.is_true(disk.remove("/new"))
+    assert.is_true(disk.is_missing(select(2, disk.remove("/new"))))
+  end)
+
+  it("follows no link where it is told so", function()
+    for _, mode in ipairs({ "look", "change", "write" }) do
+      assert.matches("^ELOOP", select(2, disk.with_file("/l", error, mode)))
+    end
+  end)
+
   it("needs the server", function()
     fake_core.remove()
     assert.has_error(function() disk.real_path("/a.txt") end)

@@ -157,5 +157,8 @@ describe("a request's own fields", function()
     request.responseHeaders = { ["Set-Cookie"] = "b=1" }
     assert.is_nil(rawget(request, "kept"))
     assert.are.same({ ["Set-Cookie"] = "b=1" }, request.responseHeaders)
+    request.connectionFields.user = "ada" -- nor what layers give to the connection
+    assert.is_nil(rawget(request, "kept"))
+    assert.are.equal("ada", request.connectionFields.user)
   end)
 end)

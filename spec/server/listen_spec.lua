@@ -62,7 +62,7 @@ describe("listen.open", function()
   it("chooses the TLS of each: its own, the app's, none", function()
     local core, own, common = fake_core.install(), { cert = "own" }, { cert = "common" }
     local bound = listen.open({ { path = "/a", tls = own }, { path = "/b" },
-      { path = "/c", tls = false } }, { tls = common })
+      { path = "/c", tls = false } }, { options = { tls = common } })
     assert.are.same({ { path = "/a", tls = own }, { path = "/b", tls = common },
       { path = "/c" } }, core.listened)
     assert.are.same({ { path = "/a", secure = true }, { path = "/b", secure = true },
@@ -83,7 +83,7 @@ describe("listen.open", function()
 
   it("says what is served at each", function()
     local core = fake_core.install()
-    listen.open({ wanted(), { path = "/x", mode = 432 } }, { headerTimeout = 3 })
+    listen.open({ wanted(), { path = "/x", mode = 432 } }, { options = { headerTimeout = 3 } })
     assert.are.same({
       { address = "127.0.0.1", port = 8080, headerTimeout = 3 },
       { path = "/x", mode = 432, headerTimeout = 3 },

@@ -12,8 +12,13 @@ function Connection:close(code, reason)
   self.closed = { code, reason }
 end
 
+function Connection:pause() self.is_paused = true end
+
+function Connection:resume() self.is_paused = false end
+
 ---@param id integer? its resourceId
+---@param address string? its remoteAddress
 ---@return table
-return function(id)
-  return setmetatable({ resourceId = id or 1, sent = {} }, Connection)
+return function(id, address)
+  return setmetatable({ resourceId = id or 1, remoteAddress = address, sent = {} }, Connection)
 end

@@ -107,34 +107,59 @@ end
 ---Puts a fake in the place of the core.
 ---@param options table? what the command line said
 ---@return table core with the lists logged, announced, listened, endpoints, attempts
----  (to connect), and handed, to be filled with sockets that were handed over
+---  (to connect), and handed, to be filled with sockets that were handed over; core.time
+---  is its clock
 function fake_core.install(options)
   local core = {
-    version = "0.0.0-fake", options = options or {},
+    version = "0.0.0-fake", options = options or {}, noFollow = 131072,
     logged = {}, announced = {}, listened = {}, endpoints = {}, handed = {}, attempts = {},
   }
   core.log = record(core.logged)
   function core.announce(url) core.announced[#core.announced + 1] = url end
   function core.endpoint(component, limits)
     local endpoint = { component = component, limits = limits }
+    function endpoint:getComponent() return self.component end
+    function endpoint:with(other) return core.endpoint(other, self.limits) end
     core.endpoints[#core.endpoints + 1] = endpoint
     return endpoint
   end
+  core.time = 1000
+  function core.now() return core.time end
   function core.listen(wanted)
     core.listened[#core.listened + 1] = wanted
     if core.failure then return nil, core.failure[1], core.failure[2] end
+    local id = #core.listened
     for _, socket in ipairs(core.handed) do
       if socket.fd == wanted.fd then
-        return { address = socket.address, port = socket.port, path = socket.path }
+        return { address = socket.address, port = socket.port, path = socket.path, id = id }
       end
     end
-    if wanted.path then return { path = wanted.path } end
-    return { address = wanted.address, port = wanted.port == 0 and 49152 or wanted.port }
+    if wanted.path then return { path = wanted.path, id = id } end
+    return { address = wanted.address, port = wanted.port == 0 and 49152 or wanted.port, id = id }
+  end
+  core.unlistened, core.served = {}, {}
+  function core.unlisten(id) core.unlistened[#core.unlistened + 1] = id end
+  function core.serve(id, wanted)
+    core.served[#core.served + 1] = { id, wanted }
+    return true
+  end
+  function core.digest(text)
+    local hash = 7
+    for i = 1, #text do hash = (hash * 31 + text:byte(i)) % 2 ^ 32 end
+    return ("%08x"):format(hash)
+  end
+  function core.unwatched(fn) return fn() end
+  function core.isolate(fn)
+    local co = coroutine.create(fn)
+    local is_good, message = coroutine.resume(co)
+    if coroutine.status(co) ~= "dead" then return false, "an app file cannot yield" end
+    return is_good, message, debug.traceback(co)
   end
   function core.requestMetatable(metatable) core.request_metatable = metatable end
   function core.answerMetatable(metatable) core.answer_metatable = metatable end
   function core.watchdog(limits) core.watchdog_limits = limits end
   function core.topic(name) return { name = name } end
+  core.users = {}
   function core.line(conn) conn.is_line = true end
   function core.random() return 0.5 end
   function core.connect(ticket, job)

@@ -1,6 +1,6 @@
 -- fake_files - stands in for the disk: a luv with the few functions that files are
--- read by, on a tree in a table, with callbacks that come at once. The core gets
--- tickets that go with it.
+-- read and written by, on a tree in a table, with callbacks that come at once. The core
+-- gets tickets that go with it.
 --
 --   fake_files.install(core, { ["/www/a.txt"] = "text", ["/www/out"] = { link = "/etc" } })
 
@@ -46,6 +46,7 @@ local function stat_of(tree, real)
     type = entry.type or "file",
     size = entry.size or #entry.text,
     mtime = { sec = entry.time or MTIME, nsec = 7 },
+    uid = entry.uid or 1000, nlink = entry.nlink or 1,
   }
 end
 
@@ -60,14 +61,19 @@ end
 ---@return table disk with `open`, how many files are open, and `opened`, how many were
 function fake_files.install(core, tree)
   local disk, paths = { open = 0, opened = 0 }, {}
-  local uv = { constants = { O_NONBLOCK = 2048 } }
+  local uv = { constants = { O_NONBLOCK = 2048, O_RDWR = 2, O_CREAT = 64 } }
   add_tickets(core)
   function uv.fs_realpath(path, callback)
     local real = resolve(tree, path)
     callback(not real and "ENOENT: no such file or directory: " .. path or nil, real)
     return {}
   end
-  function uv.fs_open(path, _, _, callback)
+  function uv.fs_open(path, flags, _, callback)
+    if flags % 128 >= 64 and not tree[path] then tree[path] = "" end
+    if flags >= core.noFollow and type(tree[path]) == "table" and tree[path].link then
+      callback("ELOOP: too many symbolic links encountered: " .. path)
+      return {}
+    end
     local real = resolve(tree, path)
     local failure = not real and "ENOENT: no such file or directory: " .. path
       or type(tree[real]) == "table" and tree[real].failure
@@ -87,6 +93,29 @@ function fake_files.install(core, tree)
     callback(nil, text_of(tree[paths[fd]]):sub(offset + 1, offset + math.min(length, 7)))
     return {}
   end
+  local function set_text(fd, text)
+    local path = paths[fd]
+    if type(tree[path]) == "table" then tree[path].text = text else tree[path] = text end
+  end
+  function uv.fs_write(fd, bytes, offset, callback)
+    if disk.write_failure then callback(disk.write_failure) return {} end
+    local text, part = text_of(tree[paths[fd]]), bytes:sub(1, 7)
+    set_text(fd, text:sub(1, offset) .. part .. text:sub(offset + #part + 1))
+    callback(nil, #part)
+    return {}
+  end
+  function uv.fs_ftruncate(fd, length, callback)
+    set_text(fd, text_of(tree[paths[fd]]):sub(1, length))
+    callback(nil, true)
+    return {}
+  end
+  function uv.fs_unlink(path, callback)
+    if not tree[path] then callback("ENOENT: no such file or directory: " .. path) return {} end
+    tree[path] = nil
+    callback(nil, true)
+    return {}
+  end
+  function uv.getuid() return disk.uid or 1000 end
   function uv.fs_close(_, callback)
     disk.open = disk.open - 1
     callback(nil, true)

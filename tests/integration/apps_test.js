@@ -7,13 +7,16 @@ const fs = require('fs');
 const path = require('path');
 const { test } = require('./support/runner');
 const WebSocket = require('ws');
+const { connect: connectAutobahn } = require('./support/autobahn');
 const { launch } = require('./support/browser');
 const { apps } = require('./support/paths');
 const frames = require('./support/frames');
 const { handshakeBytes } = require('./support/raw');
+const { phpServer } = require('./support/php');
 const { freePort, redisServer } = require('./support/redis');
 const { rawUpstream, wsUpstream } = require('./support/upstream');
 const { poll, slow, sleep } = require('./support/wait');
+const { WampV1 } = require('./support/wamp_v1');
 
 const appOf = (name) => ({ file: path.join(apps, name, 'app.lua') });
 
@@ -294,6 +297,150 @@ test('push: Redis is not there; the page in a browser', { ms: 60000 }, async (t)
   assert.deepStrictEqual(tab.problems, []);
 });
 
+test('message_logger: what goes in and out is in the log, and only there', async (t) => {
+  const server = await t.server(appOf('message_logger'));
+  const logged = await t.open(server, '/echo');
+  await logged.expectEcho('hello\tada');
+  await logged.expectEcho('x'.repeat(100));
+  await logged.frame('binary', Buffer.from([0, 255]));
+  await logged.expectFrame('binary', Buffer.from([0, 255]));
+  await logged.close(4001);
+  await server.logged(/went: 4001/);
+  await (await t.open(server, '/quiet')).expectEcho('not logged');
+  const lines = server.stderr.split('\n').map((line) =>
+    line.match(/info (\d+ 127\.0\.0\.1) (.*?)(?: \[\w+\])?$/)).filter(Boolean);
+  assert.deepStrictEqual(lines.map((found) => found[2]), [
+    'came', 'said "hello?ada"', 'hears "hello?ada"',
+    `said "${'x'.repeat(60)}"... 100 bytes`, `hears "${'x'.repeat(60)}"... 100 bytes`,
+    'said 2 bytes', 'hears 2 bytes', 'went: 4001',
+  ]);
+});
+
+// Says it, and expects the answers of these types, in this order; returns the last.
+async function says(client, message, ...types) {
+  await client.text(typeof message === 'string' ? message : JSON.stringify(message));
+  return hears(client, ...types);
+}
+
+async function hears(client, ...types) {
+  let last;
+  for (const type of types) {
+    last = JSON.parse((await client.nextFrame()).payload);
+    assert.strictEqual(last.type, type, JSON.stringify(last));
+  }
+  return last;
+}
+
+test('website_chatroom: rooms, names, who is online, words for one', async (t) => {
+  const server = await t.server(appOf('website_chatroom'));
+  const [ada, bob, eve] = [await t.open(server, '/chatroom', AT_HOME),
+    await t.open(server, '/chatroom', AT_HOME), await t.open(server, '/chatroom', AT_HOME)];
+  await says(ada, { type: 'hello', name: 'ada' }, 'welcome', 'online', 'rooms');
+  assert.deepStrictEqual((await says(bob, { type: 'hello', name: 'b\u00f6b' },
+    'welcome', 'online')).people, ['ada', 'b\u00f6b']);
+  assert.deepStrictEqual((await hears(bob, 'rooms')).rooms, {});
+  await hears(ada, 'online');
+  await says(ada, { type: 'join', room: 'lobby' }, 'join', 'who');
+  assert.deepStrictEqual((await hears(ada, 'rooms')).rooms, { lobby: 1 });
+  await hears(bob, 'rooms');
+  assert.deepStrictEqual((await says(bob, { type: 'join', room: 'lobby' }, 'join', 'who')).people,
+    ['ada', 'b\u00f6b']);
+  await hears(bob, 'rooms');
+  assert.deepStrictEqual((await hears(ada, 'join', 'who', 'rooms')).rooms, { lobby: 2 });
+
+  assert.deepStrictEqual(await says(ada, { type: 'say', room: 'lobby', text: '<b>hi</b>' }, 'say'),
+    { type: 'say', room: 'lobby', name: 'ada', text: '<b>hi</b>' });
+  await hears(bob, 'say');
+  const whisper = { type: 'whisper', to: 'ada', text: 'psst' };
+  assert.deepStrictEqual(await says(bob, whisper, 'whisper'), { ...whisper, name: 'b\u00f6b' });
+  assert.strictEqual((await hears(ada, 'whisper')).text, 'psst');
+  await says(ada, { type: 'join', room: 'lobby' });
+  await says(ada, { type: 'join', room: 'attic' }, 'join', 'who', 'rooms');
+  await hears(bob, 'rooms');
+  await says(ada, { type: 'leave', room: 'attic' }, 'rooms');
+  assert.deepStrictEqual((await hears(bob, 'rooms')).rooms, { lobby: 2 });
+
+  const refused = async (client, message, text) => assert.strictEqual(
+    (await says(client, message, 'error')).text, text);
+  await refused(eve, { type: 'say', room: 'lobby', text: 'x' }, 'say hello first');
+  await refused(eve, { type: 'hello', name: 'ada' }, 'somebody has that name');
+  for (const name of ['', ' ', 7, null, ['a'], 'a'.repeat(31), 'a\nb']) {
+    await refused(eve, { type: 'hello', name }, 'a name has 1 to 30 bytes');
+  }
+  for (const nonsense of ['', 'x', '7', 'null', '[]', '{}', '{"type":7}', '{"type":"x"}',
+    '{"type":"hello","name":"\\ud800"}', '['.repeat(2000)]) {
+    await refused(eve, nonsense, 'this is not understood');
+  }
+  await refused(bob, { type: 'hello', name: 'eve' }, 'you have a name already');
+  await refused(bob, { type: 'say', room: 'attic', text: 'x' }, 'you are not in that room');
+  await refused(bob, { type: 'leave', room: 'attic' }, 'you are not in that room');
+  await refused(bob, { type: 'join', room: '' }, "a room's name has 1 to 30 bytes");
+  await refused(bob, { type: 'say', room: 'lobby', text: 'x'.repeat(2001) },
+    'a text has 1 to 2000 bytes');
+  await refused(bob, { type: 'whisper', to: 'ada', text: ' ' }, 'a text has 1 to 2000 bytes');
+  await refused(bob, { type: 'whisper', to: 'eve', text: 'x' }, 'nobody has that name');
+
+  ada.reset();
+  assert.deepStrictEqual((await hears(bob, 'online')).people, ['b\u00f6b']);
+  assert.deepStrictEqual((await hears(bob, 'leave', 'who')).people, ['b\u00f6b']);
+  assert.deepStrictEqual((await hears(bob, 'rooms')).rooms, { lobby: 1 });
+  await bob.close(1000);
+  await bob.closeFrame();
+  await bob.expectEnd();
+  await says(eve, { type: 'hello', name: 'ada' }, 'welcome', 'online');
+  assert.deepStrictEqual((await hears(eve, 'rooms')).rooms, {});
+});
+
+test('website_chatroom: nobody is in more than 20 rooms, nobody floods', async (t) => {
+  const server = await t.server(appOf('website_chatroom'));
+  const ada = await t.open(server, '/chatroom', AT_HOME);
+  await says(ada, { type: 'hello', name: 'ada' }, 'welcome', 'online', 'rooms');
+  for (let i = 0; i < 20; i++) {
+    await says(ada, { type: 'join', room: `r${i}` }, 'join', 'who', 'rooms');
+  }
+  assert.strictEqual((await says(ada, { type: 'join', room: 'x' }, 'error')).text,
+    '20 rooms at most');
+  for (let i = 0; i < 40; i++) await ada.text('x');
+  await hears(ada, ...Array(28).fill('error'));
+  await ada.expectSilence(60);
+});
+
+test('website_chatroom: two tabs of a browser', { ms: 60000 }, async (t) => {
+  const server = await t.server(appOf('website_chatroom'));
+  const browser = await launch();
+  t.atEnd(() => browser.close());
+  const enter = async (name) => {
+    const tab = await newTab(browser);
+    await tab.goto(server.url('http', 'localhost'));
+    await tab.waitForSelector('#greet:not([disabled])');
+    await tab.fill('#name', name);
+    await tab.press('#name', 'Enter');
+    await tab.waitForSelector('#text:not([disabled])');
+    return tab;
+  };
+  const ada = await enter('ada');
+  const bob = await enter('<i>bob</i>');
+  await ada.waitForSelector('#online li:has-text("<i>bob</i>")');
+  await ada.waitForSelector('#who li:has-text("<i>bob</i>")');
+  await bob.fill('#text', '<b>hello</b>');
+  await bob.press('#text', 'Enter');
+  await ada.waitForSelector('#messages li:has-text("<i>bob</i>: <b>hello</b>")');
+  await ada.click('#online button:has-text("<i>bob</i>")');
+  await ada.fill('#text', 'psst');
+  await ada.press('#text', 'Enter');
+  await bob.waitForSelector('#messages li.whisper:has-text("ada to <i>bob</i>: psst")');
+  await ada.fill('#room', 'attic');
+  await ada.press('#room', 'Enter');
+  await bob.click('#rooms button:has-text("attic (1)")');
+  await ada.waitForSelector('#who li:has-text("<i>bob</i>")');
+  await bob.click('#leave');
+  await ada.waitForSelector('#messages li:has-text("<i>bob</i> left")');
+  await bob.close();
+  await ada.waitForSelector('#online:not(:has(li:nth-child(2)))');
+  assert.strictEqual(await ada.locator('#messages b b, #messages i').count(), 0);
+  assert.deepStrictEqual([...ada.problems, ...bob.problems], []);
+});
+
 test('http_beside: health, JSON, files, a cookie', async (t) => {
   const server = await t.server(appOf('http_beside'));
   const client = await t.raw(server);
@@ -484,4 +631,122 @@ test('telnet_chat: lines, names, /quit', async (t) => {
   await bob.send('x'.repeat(2000));
   assert.strictEqual(await bob.upTo('\r\n'), 'That line is too long.\r\n');
   await bob.expectEnd();
+});
+
+test('php_login: who logs in on a page of PHP has that name in the chat', { ms: 60000 }, async (t) => {
+  const folder = t.temporary('sessions');
+  fs.mkdirSync(folder, { recursive: true });
+  const server = await t.server(appOf('php_login'), { after: [folder] });
+  const refused = await t.raw(server);
+  await refused.send(handshakeBytes('/chat', [...AT_HOME, 'Cookie: PHPSESSID=guessed']));
+  const answer = await refused.answer();
+  assert.deepStrictEqual([answer.status, answer.body], [403, 'Log in first.\n']);
+
+  const port = await phpServer(t, { 'session.save_path': folder },
+    path.join(apps, 'php_login', 'site', 'index.php'), { CHAT: server.url('ws', 'localhost') });
+  const browser = await launch();
+  t.atEnd(() => browser.close());
+  const enter = async (name) => {
+    const tab = await newTab(browser);
+    await tab.goto(`http://localhost:${port}/`);
+    await tab.fill('#name', name);
+    await tab.press('#name', 'Enter');
+    await tab.waitForSelector(`#messages li:has-text("Welcome, ${name}.")`);
+    return tab;
+  };
+  const say = async (tab, text) => {
+    await tab.fill('#text', text);
+    await tab.press('#text', 'Enter');
+  };
+  const ada = await enter('ada');
+  const bob = await enter('<b>b\u00f6b</b>');
+  await ada.waitForSelector('#messages li:has-text("<b>b\u00f6b</b> came in")');
+  for (const text of ['hi', '<i>there</i>']) {
+    await say(ada, text);
+    await bob.waitForSelector(`#messages li:has-text("ada: ${text}")`);
+  }
+  await ada.reload(); // the page knows what the chat has written
+  await bob.waitForSelector('#messages li:has-text("ada left")');
+  await ada.waitForSelector('#messages li:has-text("Welcome, ada.")');
+  assert.strictEqual(await ada.textContent('#said'), '2');
+
+  const second = await ada.context().newPage();
+  await second.goto(`http://localhost:${port}/`);
+  await second.click('button[name=logout]');
+  await second.waitForSelector('#name');
+  await ada.waitForSelector('#status:has-text("You were logged out.")');
+  assert.deepStrictEqual([...ada.problems, ...bob.problems], []);
+});
+
+// A copy of the app, where no AutobahnJS is, serves its own client.
+function withoutAutobahn(t) {
+  const from = path.join(apps, 'wamp_pubsub');
+  for (const name of fs.readdirSync(from)) {
+    if (name !== 'node_modules') t.write(name, fs.readFileSync(path.join(from, name)));
+  }
+  return { file: t.temporary('app.lua') };
+}
+
+async function playPubSub(t, app, isAutobahn) {
+  const server = await t.server(app);
+  const browser = await launch();
+  t.atEnd(() => browser.close());
+  const enter = async (name) => {
+    const tab = await newTab(browser);
+    await tab.goto(server.url('http', 'localhost').replace(/[^/]*$/, ''));
+    await tab.waitForSelector('#status[data-open]');
+    await tab.fill('#name', name);
+    await tab.press('#name', 'Enter');
+    await tab.waitForSelector('#topics li:has-text("news")');
+    return tab;
+  };
+  const name = '<img src=x onerror=fail()>';
+  const ada = await enter('ada');
+  const bob = await enter(name);
+  await bob.waitForSelector('#status:has-text("news: 2 subscribed")');
+  assert.strictEqual(await ada.evaluate('"version" in autobahn'), isAutobahn);
+  await bob.fill('#text', '<script>fail()</script>');
+  await bob.press('#text', 'Enter');
+  for (const tab of [ada, bob]) {
+    await tab.waitForSelector(`#events li:has-text("${name}: <script>fail()</script>")`);
+  }
+  await ada.click('#topics button');
+  await ada.waitForSelector('#topics:not(:has(li))', { state: 'attached' });
+  await ada.fill('#topic', 'else where');
+  await ada.press('#topic', 'Enter');
+  await ada.waitForSelector('#status:has-text("else where: 1 subscribed")');
+  await ada.fill('#text', 'on news');
+  await ada.press('#text', 'Enter');
+  await bob.waitForSelector('#events li:has-text("ada: on news")');
+  assert.strictEqual(await ada.locator('#events li').count(), 1);
+  assert.deepStrictEqual([...ada.problems, ...bob.problems], []);
+}
+
+test('wamp_pubsub: two tabs of a browser, by AutobahnJS', { ms: 60000 },
+  (t) => playPubSub(t, appOf('wamp_pubsub'), true));
+
+test('wamp_pubsub: two tabs of a browser, by its own client', { ms: 60000 },
+  (t) => playPubSub(t, withoutAutobahn(t), false));
+
+test('wamp_pubsub: v1 and v2 clients, and what is no text', async (t) => {
+  const server = await t.server(appOf('wamp_pubsub'));
+  const url = `ws://localhost:${server.port}/wamp`;
+  const two = await connectAutobahn(t, url, {
+    transports: [{ type: 'websocket', url, headers: { origin: 'http://localhost' } }],
+  });
+  const one = await WampV1.connect(t, server, '/wamp', AT_HOME);
+  await one.subscribe('news');
+  assert.strictEqual(await one.call('name', 'ada'), 'ada');
+  assert.strictEqual(await two.call('count', ['news']), 1);
+  await one.publish('news', 'hello');
+  await one.expectEvent('news', { from: 'ada', text: 'hello' });
+  for (const bad of [7, null, [], {}, ' ', 'x'.repeat(501)]) {
+    await assert.rejects(two.publish('news', [bad], {}, { acknowledge: true }),
+      (error) => error.error === 'wamp.error.not_authorized');
+  }
+  await assert.rejects(one.call('name', []), { uri: 'bad_argument' });
+  await assert.rejects(one.call('name', 'x'.repeat(31)), { uri: 'bad_argument' });
+  await assert.rejects(one.call('count'), { uri: 'bad_argument' });
+  await assert.rejects(one.call('other'), { uri: 'no_such_procedure' });
+  await one.expectNothing();
 });

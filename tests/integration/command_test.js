@@ -48,7 +48,7 @@ async function expectCommand(args, status, pattern, options) {
 
 test('--help and --version', async () => {
   const help = await expectCommand(['--help'], 0, /^usage: ratchet-lua /);
-  for (const option of ['--host', '--port', '--development', '--log-level', '--log-format', '--version']) {
+  for (const option of ['--host', '--port', '--development', '--watch', '--log-level', '--log-format', '--version']) {
     assert.ok(help.stdout.includes(option), `${option} is named`);
   }
   assert.strictEqual(help.stderr, '');
@@ -63,6 +63,10 @@ const usages = [
   ['a negative port', ['--port', '-1', 'app.lua'], /-1/],
   ['an empty port', ['--port', '', 'app.lua'], /--port/],
   ['a port without a value', ['--port'], /port/],
+  ['reload of two', ['reload', 'a.lua', 'b.lua'], /one --pid N or one app\.lua .* reload/],
+  ['rollback of no process', ['rollback', '--pid', '0'], /--pid takes .* not 0/],
+  ['drain in no time', ['drain', '--seconds', 'x'], /--seconds takes .* not x/],
+  ['a time for a reload', ['reload', '--seconds', '1'], /one --pid N or one app\.lua .* reload/],
   ['an unknown level', ['--log-level', 'loud', 'app.lua'], /debug, info, warn, error or off, not loud/],
   ['an unknown format', ['--log-format', 'xml', 'app.lua'], /text or json, not xml/],
 ];
@@ -272,8 +276,8 @@ test('--log-format json holds for bytes that are not UTF-8', async (t) => {
 
 test('--log-format text: control characters are escaped', async (t) => {
   const log = await logOf(t, []);
-  assert.match(log, /^\d{4}-\S+Z info with "quotes" and \\ \\x01 \\x1b\[31m$/m);
-  assert.match(log, /warn two\n {4}lines/);
+  assert.match(log, /^\d{4}-\S+Z info with "quotes" and \\ \\x01 \\x1b\[31m \[[0-9a-f]{8}\]$/m);
+  assert.match(log, /warn two \[[0-9a-f]{8}\]\n {4}lines/);
 });
 
 test('--log-level', async (t) => {

@@ -59,6 +59,9 @@ end
 note("core", names(core))
 note("options", names(core.options))
 note("topic", members(core.topic("x")))
+note("endpoint", members(core.endpoint({})))
+core.users.onOnline, core.users.onOffline = print, print
+note("users", names(core.users))
 note("caller", members(core.caller({ path = "/" }, core.ticket(), 1)))
 local function nothing() end
 local link = core.redis{ path = "/nowhere", ready = nothing, reply = nothing, lost = nothing }
@@ -94,6 +97,8 @@ const cases = [
   ['connection', 'ratchet.Connection', 'Connection'],
   ['redis', 'ratchet.RedisLink', 'RedisLink'],
   ['request', 'ratchet.core.Request', null],
+  ['endpoint', 'ratchet.Endpoint', 'Endpoint'],
+  ['users', 'ratchet.Users', 'Users'],
 ];
 
 for (const [word, className, local] of cases) {

@@ -262,6 +262,10 @@ TEST(script_loads_apps) {
   check_loads("assert(arg[0]:match('app.lua$') and arg[1] == 'argument')");
   check_loads("local core = require 'ratchet.core' assert(core.version)");
   check_loads("assert(require 'cjson'.encode({1}) == '[1]')");
+  check_loads("local core = require 'ratchet.core'"
+              "assert(#core.randomBytes(1024) == 1024)"
+              "assert(core.randomBytes(16) ~= core.randomBytes(16))"
+              "assert(#core.hmacSha256('', '') == 32)");
   check_loads("coroutine.wrap(function() coroutine.yield() end)()");
   check_loads("pcall(error)");
 }
@@ -289,6 +293,14 @@ TEST(script_logs_why_an_app_does_not_load) {
   check_fails("local function f() return 1 + f() end f()", "stack overflow");
   check_fails("string.rep('x', -1):bad()", "attempt to call method 'bad'");
   check_fails("require 'luv'.run()", "the server runs the loop");
+  for (int i = 0; i < 5; i++) {
+    static const char *const counts[] = {"0", "-1", "1025", "1.5", "0/0"};
+    char text[64];
+    snprintf(text, sizeof text, "require 'ratchet.core'.randomBytes(%s)",
+             counts[i]);
+    check_fails(text, "it must be a whole number from 1 to 1024");
+  }
+  check_fails("require 'ratchet.core'.hmacSha256('key')", "string expected");
 }
 
 TEST(script_names_what_is_missing) {
@@ -322,6 +334,42 @@ TEST(script_takes_many_arguments) {
   CHECK(rig_open(NULL));
   CHECK(script_load(rig.script, 300, arguments));
   rig_close();
+  remove_app();
+}
+
+/* Each of ours failing in turn: what is raised can be caught, nothing is lost.
+ */
+TEST(script_makes_endpoints_and_topics_or_raises) {
+  const char text[] =
+      "local core = require 'ratchet.core'\n"
+      "local function try(f, ...)\n"
+      "  local ok, value = pcall(f, ...)\n"
+      "  if ok then return value end\n"
+      "  assert(value:find('out of memory'), value)\n"
+      "end\n"
+      "local endpoint = try(core.endpoint, {})\n"
+      "local other = endpoint and try(endpoint.with, endpoint, arg)\n"
+      "assert(not other or other:getComponent() == arg)\n"
+      "local topic = try(core.topic, 'x')\n"
+      "if topic then topic.onJoin = print end\n"
+      "assert(not topic or next(topic:members()) == nil)\n"
+      "if topic then topic.onJoin = nil end\n";
+  char *arguments[] = {path, NULL};
+  uint64_t nth = 0;
+  bool was_failed = true;
+
+  write_app(text, sizeof text - 1);
+  while (was_failed && CHECK(nth < 100)) {
+    nth++;
+    check_context("allocation %d", (int)nth);
+    CHECK(rig_open(NULL));
+    mem_fail_at(nth, false);
+    CHECK(script_load(rig.script, 1, arguments));
+    was_failed = mem_requests() >= nth;
+    mem_fail_at(0, false);
+    rig_close();
+  }
+  CHECK(nth > 3);
   remove_app();
 }
 

@@ -1,5 +1,5 @@
--- disk - reading files without holding up the loop: the handler that calls these
--- waits, in a thread of libuv the work is done, and others are served meanwhile.
+-- disk - files without holding up the loop: the handler that calls these waits, in a
+-- thread of libuv the work is done, and others are served meanwhile.
 -- Failures are returned as nil, message; the message begins with the name of the
 -- error, such as "ENOENT: ...".
 
@@ -58,13 +58,31 @@ function disk.close(fd)
   require("luv").fs_close(fd, function() end)
 end
 
----Opens a file for reading, without waiting for a writer, as opening a named pipe
----otherwise does.
+-- How a file is opened, for `mode` of disk.open: constants of luv. All but "read" are
+-- for files that nobody else is to lead us away from.
+local modes = {
+  read = {},
+  look = {},
+  change = { "O_RDWR" },
+  write = { "O_RDWR", "O_CREAT" },
+}
+
+local function flags_of(mode)
+  local flags, constants = 0, require("luv").constants
+  for _, name in ipairs(modes[mode]) do flags = flags + constants[name] end
+  if mode ~= "read" then flags = flags + native.core().noFollow end
+  return flags + (constants.O_NONBLOCK or 0)
+end
+
+---Opens a file, without waiting for the other end, as opening a named pipe otherwise does.
 ---@param path string
+---@param mode "read"|"look"|"change"|"write"|nil "read" when not given; "look" is the same
+---  but for symbolic links, which it and the others refuse with ELOOP; "change" is for a
+---  file that is there, "write" makes one that only its owner may read
 ---@return integer? fd
 ---@return string? message
-function disk.open(path)
-  return await(disk.close, "fs_open", path, require("luv").constants.O_NONBLOCK or 0, 0)
+function disk.open(path, mode)
+  return await(disk.close, "fs_open", path, flags_of(mode or "read"), tonumber("600", 8))
 end
 
 ---@param fd integer
@@ -84,10 +102,11 @@ end
 ---`use` raises.
 ---@param path string
 ---@param use fun(fd: integer, stat: table): any, any
+---@param mode "read"|"look"|"change"|"write"|nil as of disk.open
 ---@return any? result what `use` returned; nil when there was a failure
 ---@return any message
-function disk.with_file(path, use)
-  local fd, message = disk.open(path)
+function disk.with_file(path, use, mode)
+  local fd, message = disk.open(path, mode)
   if not fd then return nil, message end
   local went_well, result, more = pcall(with_descriptor, fd, use)
   await(nil, "fs_close", fd)
@@ -111,6 +130,29 @@ function disk.read(fd, offset, length)
     pieces[#pieces + 1], count = piece, count + #piece
   end
   return table.concat(pieces)
+end
+
+---Puts these bytes in the place of all that is in an open file.
+---@param fd integer
+---@param bytes string
+---@return true? written
+---@return string? message
+function disk.replace(fd, bytes)
+  local done = 0
+  while done < #bytes do
+    local count, message = await(nil, "fs_write", fd, done == 0 and bytes or bytes:sub(done + 1),
+      done)
+    if not count then return nil, message end
+    done = done + count
+  end
+  return await(nil, "fs_ftruncate", fd, #bytes)
+end
+
+---@param path string
+---@return true? removed
+---@return string? message
+function disk.remove(path)
+  return await(nil, "fs_unlink", path)
 end
 
 return disk

@@ -36,6 +36,8 @@ local uri = require "ratchet.http.uri"
 ---@field protocols string[] the sub-protocols that the client offers
 ---@field body string
 ---@field responseHeaders table<string, string|string[]> to go out with the 101
+---@field connectionFields table<string, any> fields that the connection has from onOpen
+---  on: a layer gives them to it
 ---@field development boolean? true: a refusal explains itself in its body
 ---@field protocol string? in onUpgrade: the sub-protocol that will be agreed on, to be
 ---  replaced by another one of `protocols`, or by ""
@@ -91,6 +93,7 @@ local lazy = {
   protocols = parse_protocols,
   body = function() return "" end,
   responseHeaders = function() return {} end,
+  connectionFields = function() return {} end,
 }
 
 function Request.__index(request, name)

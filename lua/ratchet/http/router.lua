@@ -119,6 +119,31 @@ function Router:add(method, path, target, host_name)
   return self
 end
 
+local function each_site_of(place, visit)
+  for key, methods in pairs(place.hosts) do visit(key, methods) end
+  for _, site in ipairs(place.patterns) do visit(site.host, site.methods) end
+  if place.any then visit("", place.any) end
+end
+
+local function each_in_place(place, visit)
+  each_site_of(place, function(name, methods)
+    for method, target in pairs(methods) do
+      visit({
+        key = ("%s %s on %s"):format(method, place.path, name),
+        method = method, path = place.path, host = name, target = target,
+      })
+    end
+  end)
+end
+
+---Calls visit with each route; its key tells it from all others.
+---@param visit fun(route: { key: string, method: string, path: string, host: string,
+---  target: table })
+function Router:each(visit)
+  for _, place in pairs(self.literal) do each_in_place(place, visit) end
+  for _, place in ipairs(self.patterns) do each_in_place(place, visit) end
+end
+
 -- A WebSocket begins with GET, and HEAD has nothing to ask about it.
 local function answers_head(methods)
   return methods.GET ~= nil and methods.GET.scheme ~= "ws"

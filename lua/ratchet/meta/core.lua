@@ -7,8 +7,17 @@
 -- A function raises when it is called with what it cannot take. What it says under
 -- "Raises" is that; other failures are returned as nil, message, code.
 
----@class ratchet.Endpoint: userdata
 ---A component with the limits that hold for its connections.
+---@class ratchet.Endpoint: userdata
+local Endpoint = {}
+
+---@return table|userdata component
+function Endpoint:getComponent() end
+
+---Another one, with the same limits. Raises as core.endpoint does.
+---@param component table|userdata
+---@return ratchet.Endpoint
+function Endpoint:with(component) end
 
 ---@class ratchet.Ticket: userdata
 ---One wait of one handler.
@@ -16,13 +25,20 @@
 ---@class ratchet.core
 ---@field version string the version of the program, such as "0.1.0"
 ---@field options ratchet.core.Options what the command line said
+---@field noFollow integer O_NOFOLLOW of open(2), which luv does not tell
 ---@field handed ratchet.core.Handed[] the listening sockets that whoever started the
 ---  program handed over with it (sd_listen_fds(3)); for listen to take one by its fd
+---@field users ratchet.Users which connections are whose
+---@field connectionMethods table<string, function> the methods of all connections; what
+---  is put there takes effect with the next call
+---@field topicMethods table<string, function> those of all topics
 local core = {}
 
 ---@class ratchet.core.Options
 ---@field host string? --host
 ---@field port integer? --port, 0 to 65535
+---@field control string? the path of the socket that commands are heard on
+---@field watch boolean --watch
 ---@field devTls boolean --dev-tls
 ---@field development boolean --development: refusals explain themselves in their bodies
 
@@ -142,13 +158,72 @@ function core.endpoint(component, options) end
 
 ---Listens. Raises when the table makes no sense.
 ---@param listener ratchet.core.Listener
----@return { address: string?, port: integer?, path: string? }? bound the port is the real
----  one; a unix socket has only a path
+---@return { address: string?, port: integer?, path: string?, id: integer }? bound the port
+---  is the real one; a unix socket has only a path; the id is for serve and unlisten
 ---@return string? message such as "address already in use"
 ---@return string? code such as "EADDRINUSE", or "TLS" when that cannot be had; the message
 ---  then names the file
 function core.listen(listener) end
 
+---Serves what connects to a listener from now on as `listener` says, which has what listen
+---takes, without an address. Without an id it is only looked at. Raises when the table
+---makes no sense.
+---@param id integer?
+---@param listener ratchet.core.Listener
+---@return boolean? is_good nil when a file of its TLS cannot be used; then nothing changes
+---@return string? message
+---@return string? code "TLS"
+function core.serve(id, listener) end
+
+---Closes a listener; its connections go on.
+---@param id integer
+function core.unlisten(id) end
+
+---All connections of clients that are open and that components have.
+---@return ratchet.Connection[]
+function core.connections() end
+
+---Is the server going away? Nobody is accepted any more then.
+---@return boolean
+function core.isStopping() end
+
+---Runs a function as one that must not be stopped half-way: the watchdog only names it.
+---@param fn fun(): any ...
+---@return any ... what it returns; what it raises is raised
+function core.unwatched(fn) end
+
+---Runs a function of the app inside `unwatched`: in a coroutine of its own, in which
+---nothing can wait, and which the watchdog stops when it does not end.
+---@param fn fun()
+---@return boolean is_good
+---@return any message what it failed with
+---@return string? traceback
+function core.isolate(fn) end
+
+---A short hash: the first eight hexadecimal digits of the text's SHA-1.
+---@param text string
+---@return string
+function core.digest(text) end
+
+---Says which version of the app's code runs from now on: what the log shows.
+---@param version string eight hexadecimal digits
+function core.setVersion(version) end
+
+---Says that an endpoint's component was left as that version had it, whatever the
+---app's version is.
+---@param endpoint ratchet.Endpoint
+---@param version string
+function core.freeze(endpoint, version) end
+
+---What waits in code of another version than its next event will run.
+---@return integer[] ids of connections
+---@return integer tasks how many functions that were spawned, or called by a timer
+function core.outdated() end
+
+---Says that a handle of luv is the library's: uv.walk does not come to it.
+---@param handle userdata
+---@return userdata handle
+function core.ownHandle(handle) end
 ---@class ratchet.core.Connect
 ---@field host string a name, or an IP address without brackets
 ---@field port integer
@@ -196,6 +271,52 @@ function core.random() end
 ---it is no table.
 ---@param metatable table
 function core.requestMetatable(metatable) end
+
+---HMAC-SHA256 (RFC 2104): proof that who made the message knows the key.
+---@param key string
+---@param message string
+---@return string mac 32 bytes
+function core.hmacSha256(key, message) end
+
+---Bytes that nobody can foresee. Raises when the system has none to give.
+---@param count integer 1 to 1024
+---@return string
+function core.randomBytes(count) end
+
+---SHA-256 (RFC 6234).
+---@param data string
+---@return string digest 32 bytes
+function core.sha256(data) end
+
+---Are they the same? What is different is not told by the time it takes; lengths are.
+---@param a string
+---@param b string
+---@return boolean
+function core.constantTimeEquals(a, b) end
+
+---Signs (RFC 7518 3.3, 3.4). Takes a millisecond or more, in which nothing else runs.
+---@param algorithm "RS256"|"ES256"
+---@param privateKey string PEM: RSA of 2048 bits or more, or on the curve P-256
+---@param data string
+---@return string? signature of ES256: r and s, 64 bytes
+---@return string? message
+function core.sign(algorithm, privateKey, data) end
+
+---Is the signature right?
+---@param algorithm "RS256"|"ES256"
+---@param publicKey string PEM ("BEGIN PUBLIC KEY")
+---@param data string
+---@param signature string
+---@return boolean? isRight nil when the key is none for this algorithm
+---@return string? message
+function core.verify(algorithm, publicKey, data, signature) end
+
+---flock(2), without waiting. The lock is held until the descriptor is closed.
+---@param fd integer
+---@param kind "shared"|"exclusive"
+---@return boolean? locked false when somebody else has it
+---@return string? message
+function core.lockFile(fd, kind) end
 
 ---The topic of that name, made when there is none.
 ---@param name string
@@ -387,6 +508,8 @@ function core.watchdog(limits) end
 ---  "permessage-deflate; server_no_context_takeover"; "" for none
 ---@field readyState integer 1 open, 2 closing, 3 closed
 ---@field bufferedAmount integer bytes that are queued and not yet taken by the system
+---@field version string of the code that handles its events: of the handler that runs or
+---  waits, or of the one that will be next; eight hexadecimal digits
 ---@field secure boolean does the client speak TLS, to this server or, as a trusted proxy
 ---  says, to that?
 ---@field [string] any
@@ -465,6 +588,13 @@ function Connection:after(seconds, fn, ...) end
 ---@return ratchet.Timer
 function Connection:every(seconds, fn, ...) end
 
+---Says whose connection this is, as long as it is open: app:users() knows it from then
+---on, and conn.userId is the id. Another id takes the place of the first, nil ends it.
+---Raises when the id is none.
+---@param id string|number|nil not ""; 7 and "7" are the same
+---@return ratchet.Connection self
+function Connection:identify(id) end
+
 ---Stops reading: no messages come until resume, and the peer's close is not noticed.
 ---@return ratchet.Connection self
 function Connection:pause() end
@@ -514,17 +644,33 @@ function Caller:isOpen() end
 ---onClose.
 ---@class ratchet.Topic: userdata
 ---@field name string
+---@field onJoin nil|fun(self: ratchet.Topic, conn: ratchet.Connection, meta: any) a
+---  connection has been added; called inside of `add`
+---@field onLeave nil|fun(self: ratchet.Topic, conn: ratchet.Connection, meta: any) a
+---  connection is no member any more; called inside of `remove`, or, when it has closed,
+---  before its onClose. It may wait there; an error there is logged
 local Topic = {}
 
----Adds a connection; adding it again, or when it is closed, changes nothing.
+---Adds a connection. When it is closed nothing happens; when it is in already, only what
+---it was added with is replaced.
 ---@param conn ratchet.Connection
+---@param meta any what the topic is to keep with it
 ---@return ratchet.Topic self
-function Topic:add(conn) end
+function Topic:add(conn, meta) end
 
 ---Takes a connection out; does nothing when it is not in.
 ---@param conn ratchet.Connection
 ---@return ratchet.Topic self
 function Topic:remove(conn) end
+
+---What a member was added with, or true when that was nothing; nil for who is no member.
+---@param conn ratchet.Connection
+---@return any
+function Topic:get(conn) end
+
+---The members of this moment, each with what `get` says of it.
+---@return table<ratchet.Connection, any>
+function Topic:members() end
 
 ---@param conn ratchet.Connection
 ---@return boolean
@@ -542,6 +688,32 @@ function Topic:count() end
 ---@param options ratchet.BroadcastOptions?
 ---@return integer count how many it was queued for
 function Topic:broadcast(message, options) end
+
+---Who is here, by the ids of conn:identify.
+---@class ratchet.Users
+---@field onOnline nil|fun(self: ratchet.Users, id: string) the first connection of a user;
+---  called inside of `identify`
+---@field onOffline nil|fun(self: ratchet.Users, id: string) the last one has gone; called
+---  as onLeave of a topic is
+local Users = {}
+
+---Sends to all connections of a user. Raises as send does.
+---@param id string|number
+---@param message string
+---@param options ratchet.BroadcastOptions?
+---@return integer count how many it was queued for; 0 when the user is not here
+function Users:toUser(id, message, options) end
+
+---@param id string|number
+---@return integer connections that the user has
+function Users:count(id) end
+
+---@param id string|number
+---@return table<ratchet.Connection, any>
+function Users:connections(id) end
+
+---@return string[] ids of those who are here, sorted
+function Users:online() end
 
 ---@class ratchet.core.Tls
 ---@field version string "TLSv1.2" or "TLSv1.3"

@@ -8,6 +8,7 @@ local listen = require "ratchet.server.listen"
 local native = require "ratchet.native"
 local options = require "ratchet.options"
 local raise = require "ratchet.raise"
+local record = require "ratchet.reload.record"
 local tls = require "ratchet.server.tls"
 
 ---@class ratchet.server.IoServer
@@ -62,14 +63,21 @@ function IoServer:listen(given)
 end
 
 local function serving(server)
-  local app, wanted = server.app, options.select(server.options, options.listener)
-  if component.has(app, "handle") then
-    require "ratchet.http.request" -- gives the core the request's metatable
-    wanted.handle = function(request) return app:handle(request) end
-  else
-    wanted.endpoint = native.core().endpoint(app)
-  end
-  return wanted
+  local is_http = component.has(server.app, "handle")
+  if is_http then require "ratchet.http.request" end -- gives the core the request's metatable
+  return {
+    server = server,
+    component = not is_http and server.app or nil,
+    endpoint = not is_http and native.core().endpoint(server.app) or nil,
+    options = options.select(server.options, options.listener),
+  }
+end
+
+---Answers one request by the layer above.
+---@param request ratchet.http.Request
+---@return any ... what the core takes as an answer
+function IoServer:handle(request)
+  return self.app:handle(request)
 end
 
 local function announce(app, bound)
@@ -88,8 +96,11 @@ function IoServer:run()
   self.listeners = listen.open(self.wanted, serving(self))
   local bound = listen.first_port(self.listeners)
   if bound then self.address, self.port = bound.address, bound.port end
-  native.core().watchdog(options.select(self.options, options.watchdog))
+  record.later(function()
+    native.core().watchdog(options.select(self.options, options.watchdog))
+  end)
   for _, one in ipairs(self.listeners) do announce(self.app, one) end
+  record.server(self)
 end
 
 return IoServer

@@ -5,6 +5,7 @@
 -- An address that is wanted is a table as core.listen takes it; `systemd`, a name,
 -- stands for every socket that was handed over under that name.
 
+local addresses = require "ratchet.server.addresses"
 local native = require "ratchet.native"
 local options = require "ratchet.options"
 local raise = require "ratchet.raise"
@@ -208,20 +209,26 @@ local function cure_for(wanted, code)
 end
 
 local function open_one(wanted, serving)
-  local target, asked = resolve(wanted), {}
-  for name, value in pairs(serving) do asked[name] = value end
-  for name, value in pairs(target) do asked[name] = value end
-  asked.tls = tls.choose(target.tls, serving.tls)
-  local is_sensible, bound, message, code = pcall(native.core().listen, asked)
+  local target = addresses.is_open(wanted) and wanted or resolve(wanted)
+  local is_sensible, bound, message, code = pcall(addresses.open, target, serving, wanted)
   if not is_sensible then raise("%s", bound) end
-  if bound then
-    bound.secure = asked.tls and true
-    return bound
-  end
+  if bound then return bound end
   if code == "TLS" then raise("no TLS on %s: %s", listen.shown(target), message) end
-  local cure = cure_for(target, code)
+  local rival = code == "EADDRINUSE" and addresses.rival(target)
+  local cure = rival and ("this program listens on %s, and that cannot change without a restart")
+    :format(listen.shown(rival)) or cure_for(target, code)
   raise("cannot listen on %s: %s%s",
     listen.shown(target), message or code, cure and "; " .. cure or "")
+end
+
+-- What is served at one of several addresses.
+local function serving_at(wanted, serving)
+  local given = {}
+  for name, value in pairs(serving.options or {}) do given[name] = value end
+  if wanted.proxyProtocol ~= nil then given.proxyProtocol = wanted.proxyProtocol end
+  given.tls = tls.choose(wanted.tls, given.tls)
+  return { server = serving.server, component = serving.component, endpoint = serving.endpoint,
+    options = given }
 end
 
 -- --host and --port are for the first address that has a port.
@@ -245,7 +252,7 @@ end
 ---Listens on each of the addresses; --host and --port outrank the first that has a
 ---port. Raises one line, with a cure, when it cannot.
 ---@param wanted table[] addresses
----@param serving table? what core.listen takes beside an address
+---@param serving ratchet.Serving
 ---@return { address: string?, port: integer?, path: string?, secure: true? }[] bound
 ---  where it listens: a port 0 is now real; secure: over TLS
 function listen.open(wanted, serving)
@@ -255,7 +262,9 @@ function listen.open(wanted, serving)
   end
   obey_command_line(list)
   for _, one in ipairs(list) do claim(one.fd) end
-  for i, one in ipairs(list) do bound[i] = open_one(one, serving or {}) end
+  for i, one in ipairs(list) do
+    bound[i] = open_one(one, serving_at(one, serving or {}))
+  end
   return bound
 end
 

@@ -91,4 +91,6 @@ function machine() {
 
 const sleep = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
 
-module.exports = { cpuOf, machine, median, memoryOf, output, serve, sleep, start, temporary };
+module.exports = {
+  binary, cpuOf, machine, median, memoryOf, output, serve, sleep, start, temporary,
+};

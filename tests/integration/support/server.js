@@ -22,7 +22,7 @@ process.on('exit', () => {
 
 class Server {
   // options: args (before the file), after (behind it), port (false: no --port),
-  // through (a program and its arguments that start it), expectStatus, mayAlarm (a pattern that is no alarm), env, descriptors
+  // through (a program and its arguments that start it), inherit (its descriptor 3), expectStatus, mayAlarm (a pattern that is no alarm), env, descriptors
   // (false: they need not return to where they were).
   constructor(file, options) {
     this.file = file;
@@ -51,7 +51,8 @@ class Server {
     this.child = spawn(first, [...before, ...this.arguments()], {
       env: environment(this.options.env),
       cwd: this.options.cwd,
-      stdio: ['ignore', 'pipe', 'pipe'],
+      stdio: ['ignore', 'pipe', 'pipe',
+        ...(this.options.inherit === undefined ? [] : [this.options.inherit])],
     });
     running.add(this);
     this.child.on('error', (error) => this.onEnd(null, String(error)));
