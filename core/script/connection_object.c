@@ -421,8 +421,8 @@ void connection_object_empty(struct script *script, struct connection *conn) {
 }
 
 /* Its address is the key, among the app's fields, of what a line has left:
- * messages and whether they are binary, from the index at 0 on; how it closed.
- */
+ * messages and whether they are binary, from the index at 0 on; the component;
+ * how it closed. */
 static const char line_key;
 
 struct line_end {
@@ -447,6 +447,8 @@ static void push_messages(lua_State *L, struct connection *conn) {
 
 static int work_keep_line(lua_State *L) {
   const struct line_end *end = lua_touserdata(L, 1);
+  const struct script_endpoint *endpoint =
+      (const struct script_endpoint *)end->conn->endpoint;
   connection_object_push(script_of(L), L, end->conn);
   lua_replace(L, 1);
   lua_pushlightuserdata(L, (void *)(uintptr_t)&line_key);
@@ -454,6 +456,8 @@ static int work_keep_line(lua_State *L) {
   lua_pushinteger(L, end->close->code);
   lua_setfield(L, -2, "code");
   script_set_text(L, "reason", end->close->data);
+  script_push_held(script_of(L), L, endpoint->component);
+  lua_setfield(L, -2, "component");
   set_field(L, lua_touserdata(L, 1));
   return 0;
 }
@@ -471,8 +475,8 @@ void connection_object_keep_line(struct script *script, struct connection *conn,
   }
 }
 
-/* The message at that index of the table at the top, and whether it is binary;
- * taken out of there. */
+/* The message at that index of the table at the top, whether it is binary, and
+ * the component; taken out of there. */
 static int take_message(lua_State *L, int at) {
   int table = lua_gettop(L);
   lua_pushinteger(L, at + 2);
@@ -481,7 +485,8 @@ static int take_message(lua_State *L, int at) {
   lua_rawgeti(L, table, at + 1);
   lua_pushnil(L);
   lua_rawseti(L, table, at);
-  return 2;
+  lua_getfield(L, table, "component");
+  return 3;
 }
 
 int connection_object_take_rest(lua_State *L) {
