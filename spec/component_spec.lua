@@ -75,6 +75,19 @@ describe("component.check", function()
   end)
 end)
 
+describe("component.kind", function()
+  it("is what a layer was before", function()
+    local Class = {}
+    Class.__index = Class
+    local next_layer = { onMessage = print }
+    assert.are.equal(Class, component.kind(component.wrap(next_layer, setmetatable({}, Class))))
+    assert.is_false(component.kind(component.wrap(next_layer)))
+    assert.is_nil(component.kind(next_layer))
+    assert.is_nil(component.kind(setmetatable({}, Class)))
+    assert.is_nil(component.kind("text"))
+  end)
+end)
+
 describe("component.wrap", function()
   local function recording(...)
     local next_layer = { heard = {} }

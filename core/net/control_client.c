@@ -29,6 +29,8 @@ static int connect_to(pid_t pid) {
   int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
   if (fd < 0) return -errno;
   setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
+  /* For connect: a process that is stopped takes no more than its backlog. */
+  setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof patience);
   if (connect(fd, (struct sockaddr *)(void *)&address, sizeof address) == 0) {
     return fd;
   }
@@ -56,6 +58,7 @@ static int ask(pid_t pid, const char *word, struct buffer *answer) {
   int error = 0;
   if (send(fd, line, (size_t)length, MSG_NOSIGNAL) != length) error = -errno;
   if (!error) error = read_all(fd, answer);
+  if (!error && answer->length == 1) error = -ECONNRESET; /* only the NUL */
   close(fd);
   return error;
 }
@@ -108,7 +111,14 @@ static int each_server(const char *app, FILE *errors,
 /* The process to speak to, or 0 after saying why there is none. */
 static pid_t choose(const struct control_target *target, FILE *errors) {
   struct found found;
+  char folder[PATH_MAX];
   if (target->pid) return target->pid;
+  int error = runtime_folder(folder, sizeof folder);
+  if (error) {
+    fprintf(errors, "ratchet-lua: the runtime folder cannot be used: %s\n",
+            strerror(-error));
+    return 0;
+  }
   int count = each_server(target->app, errors, NULL, &found);
   if (count == 1) return found.pid;
   if (count > 1) {

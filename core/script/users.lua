@@ -28,8 +28,17 @@ local function left(topic, conn)
   tell("onOffline", id)
 end
 
+-- Beyond, several whole numbers are the same double: several users would be one.
+local EXACT = 2 ^ 53
+
 local function id_of(value)
-  if type(value) == "number" then value = ("%.14g"):format(value) end
+  if type(value) == "number" then
+    if value % 1 ~= 0 or value >= EXACT or value <= -EXACT then
+      error(("a user's id that is a number must be a whole one below 2^53, which %.17g is not; "
+        .. "write it as a string"):format(value), 3)
+    end
+    value = ("%d"):format(value)
+  end
   if type(value) ~= "string" or value == "" then
     error("a user's id must be a string that is not empty, or a number; it is "
       .. (value == "" and '""' or "a " .. type(value)), 3)

@@ -145,6 +145,18 @@ local function fill(layer, next_layer)
   end
 end
 
+local KIND = "__layer" -- in the metatable of a layer
+
+---What kind of layer it is: the metatable that it had before `wrap`, such as a class;
+---false when it had none; nil for what `wrap` has not made.
+---@param value any
+---@return table|false|nil
+function component.kind(value)
+  local metatable = type(value) == "table" and debug.getmetatable(value)
+  if not metatable then return nil end
+  return rawget(metatable, KIND)
+end
+
 ---Makes a table a layer around a component, or around a layer with `handle`: what it
 ---does not have itself of the events, `getSubProtocols`, `handle` and `scheme` is the
 ---next one's, as long as that has it. The next one is its field `next`.
@@ -162,12 +174,15 @@ function component.wrap(next_layer, layer)
   local before, metatable = getmetatable(layer), {}
   for name, value in pairs(before or {}) do metatable[name] = value end
   local inherited = metatable.__index
+  metatable[KIND] = before or false
+  -- The field, not what was given: a reload may put another one there.
   function metatable.__index(self, name)
     local own = lookup(inherited, self, name)
     if own ~= nil then return own end
-    if name == "scheme" then return next_layer.scheme end
+    local following = rawget(self, "next")
+    if name == "scheme" then return following.scheme end
     local forward = forwarders[name]
-    if forward and next_layer[name] ~= nil then return forward end
+    if forward and following[name] ~= nil then return forward end
   end
   layer.next = next_layer
   setmetatable(layer, metatable)

@@ -80,4 +80,10 @@ describe("control", function()
     assert.are.equal("warn `ratchet-lua reload` cannot reach this server: /run/1.sock: not allowed",
       fake_core.last_log(core))
   end)
+
+  it("takes one command from a connection", function()
+    reload.is_good = true
+    say("reload\nreload\n", "x", "rollback\n", "\n")
+    assert.are.same({ "reload" }, reload.asked)
+  end)
 end)

@@ -108,6 +108,20 @@ describe("reload", function()
     assert.are.equal(2, #versions)
   end)
 
+  it("answers, and can be asked again, when it fails itself", function()
+    start("local C = { onMessage = function() end }")
+    local told, sleep = {}, core.sleep
+    function core.sleep() error("broken", 0) end
+    local function reply(is_good, text) told[#told + 1] = { is_good, text } end
+    reload.ask("reload", function() error("gone") end)
+    reload.ask("reload", reply)
+    core.run()
+    core.sleep = sleep
+    reload.ask("reload", function(is_good) told[#told + 1] = is_good end)
+    core.run()
+    assert.are.same({ { false, "reload failed in ratchet itself: broken" }, true }, told)
+  end)
+
   it("does nothing when the server goes away", function()
     start("local C = { onMessage = function() end }")
     core.is_stopping = true

@@ -105,6 +105,15 @@ describe("FileStore", function()
     assert.are.same({ "exclusive", "exclusive", "exclusive" }, locked)
   end)
 
+  it("writes nothing that it would not read again", function()
+    local store = FileStore("/s", { maxSize = 10 })
+    local reason = "/s/sess_abc: it would have 11 bytes; 10 is the most"
+    assert.are.same({ nil, reason }, { store:write("abc", ("x"):rep(11)) })
+    assert.are.same({ nil, reason },
+      { store:update("abc", function() return ("x"):rep(11) end) })
+    assert.are.equal("user|i:1;", store:read("abc"))
+  end)
+
   it("updates under one lock", function()
     local store = FileStore("/s")
     assert.is_true(store:update("abc", function(bytes) return bytes .. "b|N;" end))

@@ -238,4 +238,14 @@ describe("a reader of several values", function()
     assert.are.same({ false, nil, 'before byte 6 there is an unknown type "x"' },
       { reader:value() })
   end)
+
+  it("does not make copies without end of what references lead to", function()
+    local references = {}
+    for i = 1, 20 do references[i] = ("i:%d;R:2;"):format(i) end
+    local bytes = ('a:21:{i:0;s:1048576:"%s";%s}'):format(("x"):rep(1048576),
+      table.concat(references))
+    local value = php.decode(bytes)
+    assert.are.equal(1048576, #value[21])
+    assert.are.same({ nil, "it has more than 16777216 bytes" }, { php.encode(value) })
+  end)
 end)

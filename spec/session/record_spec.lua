@@ -37,6 +37,12 @@ describe("a record", function()
       { record:encoded(encode) })
   end)
 
+  it("writes no more than 16 MiB", function()
+    local record = Record()
+    for i = 1, 17 do record:add("v" .. i, i, ("x"):rep(1048576)) end
+    assert.are.same({ nil, "it has more than 16777216 bytes" }, { record:encoded(encode) })
+  end)
+
   it("says which value cannot be written", function()
     local record = Record()
     record:add("a", "bad")

@@ -87,6 +87,9 @@ describe("RedisStore", function()
     local redis = fake_redis{ ["PHPREDIS_SESSION:large"] = ("x"):rep(11) }
     local store = RedisStore{ redis = redis, maxSize = 10 }
     assert.are.same({ nil, "it has 11 bytes; 10 is the most" }, { store:read("large") })
+    local reason = "it would have 11 bytes; 10 is the most"
+    assert.are.same({ nil, reason }, { store:write("a", ("x"):rep(11)) })
+    assert.are.same({ nil, reason }, { store:update("a", function() return ("x"):rep(11) end) })
     redis.failure = "connection lost"
     for _, answer in ipairs({ { store:read("a") }, { store:write("a", "b") },
       { store:destroy("a") }, { store:update("a", error) } }) do

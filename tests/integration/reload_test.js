@@ -990,3 +990,47 @@ app:route("/", C.list, { "*" })`;
   await client.text('');
   assert.match(String((await client.nextFrame()).payload), /^d7/);
 });
+
+test('layers around a component come and go, and nobody is silent', async (t) => {
+  const layers = [
+    'C',
+    'ratchet.server.Limiter(C, { messages = 1000 })',
+    'ratchet.server.IpBlackList(ratchet.server.Limiter(C, { messages = 1000 }), { kick = true })',
+    'ratchet.server.Limiter(ratchet.server.IpBlackList(C), { messages = 1000 })',
+    'ratchet.component.wrap(C, { onMessage = function(self, conn, m) self.next:onMessage(conn, m) end })',
+    'ratchet.server.IpBlackList(C)',
+  ];
+  const text = (n, layer) => appText(`local C = { open = 0 }
+function C:onOpen() self.open = self.open + 1 end
+function C:onMessage(conn) conn:send("${n} " .. self.open) end
+function C:onClose() self.open = self.open - 1 note("open", self.open) end`, '',
+  `app:route("/", ${layer}, { "*" })`);
+  const edited = await serveEdited(t, { 'app.lua': text(0, layers[0]) });
+  const clients = [await edited.open()];
+  const order = [1, 2, 3, 5, 2, 4, 1, 5, 1, 0, 2, 0, 3];
+  for (let n = 1; n <= order.length; n++) {
+    edited.edit({ 'app.lua': text(n, layers[order[n - 1]]) });
+    await edited.reload();
+    clients.push(await edited.open());
+    for (const client of clients) await talk(client, [['', `${n} ${n + 1}`]]);
+  }
+  for (let left = order.length; left >= 0; left--) {
+    await clients[left].close(1000);
+    await edited.server.note('open', left);
+  }
+});
+
+test('a limiter keeps its counts though another layer comes around or behind it', async (t) => {
+  const text = (layer) => appText(`local C = {}
+function C:onMessage(conn, m) conn:send(m) end`, '', `app:route("/", ${layer}, { "*" })`);
+  const limiter = (inner) => `ratchet.server.Limiter(${inner}, { maxConnections = 1 })`;
+  const edited = await serveEdited(t, { 'app.lua': text(limiter('C')) });
+  const client = await edited.open();
+  for (const layer of [`ratchet.server.IpBlackList(${limiter('C')})`,
+    limiter('ratchet.server.IpBlackList(C)'), limiter('C')]) {
+    edited.edit({ 'app.lua': text(layer) });
+    await edited.reload();
+    await assert.rejects(edited.open(), /429/);
+    await talk(client, [['on', 'on']]);
+  }
+});

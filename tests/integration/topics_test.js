@@ -376,6 +376,13 @@ ${EVALUATED}`);
   for (const bad of ['""', '{}', 'true', 'print']) {
     assert.match(await evaluate(b, `conn:identify(${bad})`), /a user's id must be a string/);
   }
+  for (const bad of ['2 ^ 53', '-2 ^ 53', '1.5', '0 / 0', 'math.huge']) {
+    assert.match(await evaluate(b, `conn:identify(${bad})`), /must be a whole one below 2\^53/);
+  }
+  await evaluate(b, 'conn:identify(100000000000001) return conn.userId, '
+    + 'app:users():count(100000000000002), app:users():count("100000000000001")',
+  'true 100000000000001 0 1');
+  await evaluate(b, 'conn:identify(nil)');
   assert.match(await evaluate(b, 'conn.identify({}, "x")'), /^false .*Connection expected/);
   await evaluate(b, 'return app:users():count("x")', 'true 0');
   await evaluate(b, 'conn:close():identify("late") note("late", #app:users():online())');

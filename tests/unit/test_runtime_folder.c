@@ -10,7 +10,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/un.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 static char root[64];
@@ -77,6 +80,43 @@ static int say(const struct control_target *target, char *text, size_t size) {
   int status = control_say(target, "reload", errors, errors);
   fclose(errors);
   return status;
+}
+
+TEST(control_client_says_that_the_folder_cannot_be_used) {
+  char path[256], text[256];
+  struct control_target any = {0};
+  begin();
+  snprintf(path, sizeof path, "%s/ratchet-lua", root);
+  CHECK_EQ(symlink("/tmp", path), 0);
+  CHECK_EQ(say(&any, text, sizeof text), 1);
+  CHECK_TEXT(text, "ratchet-lua: the runtime folder cannot be used: "
+                   "Not a directory\n");
+  end();
+}
+
+/* A server that ends before it has answered. */
+TEST(control_client_says_that_there_was_no_answer) {
+  char text[256];
+  struct sockaddr_un address = {.sun_family = AF_UNIX};
+  struct control_target self = {.pid = getpid()};
+  begin();
+  CHECK_EQ(runtime_socket(address.sun_path, sizeof address.sun_path, getpid()),
+           0);
+  int fd = socket(AF_UNIX, SOCK_STREAM, 0);
+  CHECK_EQ(bind(fd, (struct sockaddr *)(void *)&address, sizeof address), 0);
+  CHECK_EQ(listen(fd, 1), 0);
+  pid_t child = fork();
+  if (child == 0) {
+    char line[16];
+    int peer = accept(fd, NULL, NULL);
+    _exit(read(peer, line, sizeof line) > 0 ? 0 : 1);
+  }
+  close(fd);
+  CHECK_EQ(say(&self, text, sizeof text), 1);
+  CHECK(strstr(text, "cannot be asked: Connection reset") != NULL);
+  CHECK_EQ(waitpid(child, NULL, 0), child);
+  unlink(address.sun_path);
+  end();
 }
 
 TEST(control_client_says_that_nobody_is_there) {

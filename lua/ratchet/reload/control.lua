@@ -45,11 +45,16 @@ function commands.drain(conn, _, argument)
   answer(conn, true, ("%d connections are asked to come again within %g s"):format(count, seconds))
 end
 
+-- A connection has one command; what comes behind it is not looked at.
 function Control:onMessage(conn, bytes)
+  if conn.hasCommand then return end
   conn.line = (conn.line or "") .. bytes
   local word, argument = conn.line:match("^(%a+) ?([%d.]*)\r?\n")
   local command = word and commands[word]
-  if command then return command(conn, self.reload, argument) end
+  if command then
+    conn.hasCommand = true
+    return command(conn, self.reload, argument)
+  end
   if conn.line:find("\n", 1, true) or #conn.line > LONGEST then
     answer(conn, false, "there is no such command: status, reload, rollback, drain SECONDS")
   end

@@ -509,13 +509,22 @@ end
 local asked = {}
 local is_busy = false
 
+local function perform_and_tell(kind)
+  local is_good, tell = perform(kind)
+  native.core().sleep(0)
+  return is_good, tell()
+end
+
+-- Whatever goes wrong here, those who ask get an answer, and can ask again.
 local function do_asked()
   while asked[1] do
     local one = table.remove(asked, 1)
-    local is_good, tell = perform(one.kind)
-    native.core().sleep(0)
-    local text = tell()
-    for _, reply in ipairs(one.replies) do reply(is_good, text) end
+    local is_done, is_good, text = pcall(perform_and_tell, one.kind)
+    if not is_done then
+      is_good, text = false, one.kind .. " failed in ratchet itself: " .. tostring(is_good)
+      native.core().log("error", text)
+    end
+    for _, reply in ipairs(one.replies) do pcall(reply, is_good, text) end
   end
   is_busy = false
 end

@@ -4,6 +4,7 @@
 -- (base), what it has now (live), and what the new code gives it (new).
 
 local class = require "ratchet.class"
+local component = require "ratchet.component"
 
 ---@class ratchet.reload.Merge
 ---@field kept { name: string, cell: ratchet.reload.Cell }[] variables that kept their values
@@ -94,8 +95,15 @@ local function note_change(merge, name, base, new)
   end
 end
 
+-- What a layer stands around is as the code says: kept for its state, one that the code
+-- has elsewhere now would lead around in a circle.
+local function is_lead(live, key)
+  return key == "next" and component.kind(live) ~= nil
+end
+
 local function set_field(merge, live, key, base, new)
   local value = merge:settle(base, rawget(live, key), new)
+  if is_lead(live, key) then value = translate(merge.twins.of, new) end
   if rawequal(value, new) then note_change(merge, key, base, new) end
   merge.journal:set(live, key, value)
 end

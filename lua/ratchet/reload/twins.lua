@@ -55,10 +55,15 @@ end
 -- The fields of layers and servers that lead to the next.
 local leads_on = { "next", "component", "fn", "app", "routes" }
 
+local function is_passed(target)
+  return type(target) == "table"
+    and (component.has(target, "handle") or component.kind(target) ~= nil)
+end
+
 -- Through layers, also of the app's own, to what is told of connections; `own` gets the
 -- layers that have something to keep.
 local function innermost(twins, target, own)
-  while component.has(target, "handle") and type(target) == "table" do
+  while is_passed(target) do
     local inner = rawget(target, "next") or rawget(target, "component") or rawget(target, "fn")
     if not twins:is_layer(target) and own then own[#own + 1] = target end
     if inner == nil then return target end
@@ -138,16 +143,37 @@ function Twins:pair_components(old, new)
   if type(new) == "table" and self.of[new] == old then self.components[new] = old end
 end
 
+-- The library's (or another installed module's) class of a layer that keeps something.
+local function foreign_kind(twins, layer)
+  local kind = component.kind(layer) or debug.getmetatable(layer)
+  return twins.foreign[kind or false] and kind or nil
+end
+
+-- Those of the library are the same when they are of one class, whatever has come between
+-- them; the app's own when there are as many.
+local function pair_on_the_way(twins, olds, news)
+  local is_used = {}
+  for i, layer in ipairs(news) do
+    local kind = foreign_kind(twins, layer)
+    for j, old in ipairs(olds) do
+      local is_it = kind or (i == j and #olds == #news)
+      if is_it and not is_used[j] and foreign_kind(twins, old) == kind then
+        twins:pair_components(old, layer)
+        is_used[j] = true
+        break
+      end
+    end
+  end
+end
+
 ---Says so of two layers, or components, that stand at the same place: of what is told of
----connections in the end, and of the layers on the way, if there are as many.
+---connections in the end, and of the layers on the way.
 ---@param old any
 ---@param new any
 function Twins:pair_chains(old, new)
   local olds, news = {}, {}
   local last, made = innermost(self, old, olds), innermost(self, new, news)
-  if #olds == #news then
-    for i, layer in ipairs(news) do self:pair_components(olds[i], layer) end
-  end
+  pair_on_the_way(self, olds, news)
   self:pair_components(last, made)
 end
 
@@ -197,6 +223,13 @@ function Twins:pair_cells(live, new)
   end
 end
 
+-- An object of a class of the library is another's twin only when that is one too; and a
+-- layer is nobody's who is none.
+local function are_alike(twins, old, new)
+  if (component.kind(old) == nil) ~= (component.kind(new) == nil) then return false end
+  return foreign_kind(twins, old) == foreign_kind(twins, new)
+end
+
 local function pair_tables(twins, old, new)
   if twins:is_layer(new) then
     if twins:is_layer(old) then push(twins, pair_layers, old, new) end
@@ -204,8 +237,7 @@ local function pair_tables(twins, old, new)
   end
   if twins.of[new] or twins.taken[old] or not twins.new.tables[new] then return end
   if twins.foreign[old] or twins.refused[new] then return end
-  local kind = debug.getmetatable(new)
-  if twins.foreign[kind or false] and kind ~= debug.getmetatable(old) then return end
+  if not are_alike(twins, old, new) then return end
   twins.of[new], twins.taken[old] = old, true
   push(twins, pair_fields, old, new)
 end

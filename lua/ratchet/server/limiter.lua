@@ -186,10 +186,22 @@ local function delay(limiter, conn, state)
   note_limit(limiter, conn, "messages")
 end
 
+local function enter(limiter, conn)
+  limiter.now = limiter.now or native.core().now -- there is a core by now
+  local state = { place = enter_address(limiter, conn.remoteAddress) }
+  if limiter.of_connection then fill_up(state, limiter.of_connection, limiter.now()) end
+  limiter.states[conn] = state
+  limiter.connections = limiter.connections + 1
+  return state
+end
+
 -- Does the message go on to the next layer?
 local function takes(limiter, conn, size)
   local state = limiter.states[conn]
-  if not state then return false end
+  if not state then
+    if limiter.refused[conn] then return false end
+    state = enter(limiter, conn) -- it was open before a reload brought this layer
+  end
   refill_both(limiter, state, limiter.now())
   local over = limiter.over
   if over ~= "delay" and not both_have_room(limiter, state, size) then
@@ -205,15 +217,12 @@ end
 -- ---- the layer around a component
 
 local function on_open(limiter, layer, conn, request)
-  limiter.now = limiter.now or native.core().now -- there is a core by now
   if is_full(limiter, conn.remoteAddress) then
+    limiter.refused[conn] = true
     conn:close(1008, "too many connections")
     return note_limit(limiter, conn, "connections")
   end
-  local state = { place = enter_address(limiter, conn.remoteAddress) }
-  if limiter.of_connection then fill_up(state, limiter.of_connection, limiter.now()) end
-  limiter.states[conn] = state
-  limiter.connections = limiter.connections + 1
+  local state = enter(limiter, conn)
   if limiter.max_duration then
     state.timer = native.core().after(limiter.max_duration, function()
       conn:close(1008, "time is over")
@@ -223,31 +232,40 @@ local function on_open(limiter, layer, conn, request)
   return component.tell(layer.next, "onOpen", conn, request)
 end
 
-local function on_close(limiter, layer, conn, code, reason)
+local function forget(limiter, conn)
   local state = limiter.states[conn]
-  if not state then return end -- it was refused
+  if not state then return end
   limiter.states[conn], limiter.delayed[conn] = nil, nil
   limiter.connections = limiter.connections - 1
   if state.timer then state.timer:cancel() end
   if state.place then leave_address(limiter, state.place) end
+end
+
+local function on_close(limiter, layer, conn, code, reason)
+  if limiter.refused[conn] then
+    limiter.refused[conn] = nil
+    return
+  end
+  forget(limiter, conn)
   return component.tell(layer.next, "onClose", conn, code, reason)
 end
 
-local function count_messages(limiter, layer, next_layer)
-  function layer.onMessage(_, conn, message, is_binary)
+local function count_messages(limiter, layer)
+  function layer.onMessage(self, conn, message, is_binary)
     if takes(limiter, conn, #message) then
+      local next_layer = self.next
       local handler = next_layer.onMessage
       if handler then return handler(next_layer, conn, message, is_binary) end
     end
   end
   -- What a handler receives has not been told to onMessage.
-  function layer.onReceive(_, conn, message, is_binary)
+  function layer.onReceive(self, conn, message, is_binary)
     if not takes(limiter, conn, #message) then return false end
-    return component.tell(next_layer, "onReceive", conn, message, is_binary)
+    return component.tell(self.next, "onReceive", conn, message, is_binary)
   end
   for _, event in ipairs({ "onPing", "onPong" }) do
-    layer[event] = function(_, conn, data)
-      if takes(limiter, conn, #data) then return component.tell(next_layer, event, conn, data) end
+    layer[event] = function(self, conn, data)
+      if takes(limiter, conn, #data) then return component.tell(self.next, event, conn, data) end
     end
   end
 end
@@ -258,12 +276,12 @@ local function limit(limiter, layer, next_layer)
     return on_close(limiter, self, conn, code, reason)
   end
   if component.has(next_layer, "run") then
-    function layer.run(_, conn) -- not for who was refused
-      if limiter.states[conn] then return next_layer:run(conn) end
+    function layer.run(self, conn) -- not for who was refused
+      if limiter.states[conn] then return self.next:run(conn) end
     end
   end
   if limiter.of_connection or limiter.of_address then
-    count_messages(limiter, layer, next_layer)
+    count_messages(limiter, layer)
   end
   return component.wrap(next_layer, layer)
 end
@@ -327,6 +345,7 @@ function Limiter.new(next_layer, given)
     now = false, -- the clock of the core
     ticker = false, -- a timer, while there are delayed ones
     connections = 0,
+    refused = {},   -- connections that the next layer does not know
     states = {},    -- conn to its bucket, its address and its timer
     delayed = {},   -- conn to the same, of those that are not read
     addresses = {}, -- bytes to the bucket of the address and its number of connections

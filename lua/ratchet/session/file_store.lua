@@ -74,6 +74,14 @@ local function check_owner(stat)
   return nil, ("it belongs to the user %d, and the server runs as %d"):format(stat.uid, own)
 end
 
+-- What could not be read again is not written.
+local function replace(store, fd, bytes)
+  if #bytes > store.max_size then
+    return nil, ("it would have %d bytes; %d is the most"):format(#bytes, store.max_size)
+  end
+  return disk.replace(fd, bytes)
+end
+
 -- The bytes under the lock; nil when the site has ended the session meanwhile.
 local function read_locked(store, fd)
   local stat, message = disk.stat(fd)
@@ -112,7 +120,7 @@ end
 ---@return string? reason
 function FileStore:write(id, bytes)
   return with_session(self, id, "write", "exclusive", function(fd)
-    return disk.replace(fd, bytes)
+    return replace(self, fd, bytes)
   end)
 end
 
@@ -128,7 +136,7 @@ function FileStore:update(id, change)
     is_there = true
     bytes, refusal = change(bytes)
     if not bytes then return nil end
-    return disk.replace(fd, bytes)
+    return replace(self, fd, bytes)
   end)
   if is_there or reason then return written, refusal or reason end
   local bytes

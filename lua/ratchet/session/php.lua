@@ -16,6 +16,7 @@ local php = {}
 
 local MAX_DEPTH = 100
 local MAX_COUNT = 100000 -- values
+local MAX_BYTES = 16 * 1048576 -- written: a few references can stand for many copies
 local EXACT = 2 ^ 53 -- integers beyond have no double of their own
 local LARGEST = "9223372036854775807"
 
@@ -313,6 +314,8 @@ end
 function writers.boolean(out, value) out[#out + 1] = value and "b:1;" or "b:0;" end
 
 function writers.string(out, value)
+  out.size = (out.size or 0) + #value
+  if out.size > MAX_BYTES then fail("it has more than %d bytes", MAX_BYTES) end
   out[#out + 1] = ("s:%d:\""):format(#value)
   out[#out + 1] = value
   out[#out + 1] = '";'

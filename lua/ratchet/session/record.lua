@@ -4,6 +4,8 @@
 
 local class = require "ratchet.class"
 
+local MAX_BYTES = 16 * 1048576 -- of all values: references can stand for many copies
+
 ---@class ratchet.session.Record
 ---@field names table[] in order: string, or integer in php_serialize
 ---@field values table name to value
@@ -44,7 +46,7 @@ end
 ---@return table[]? list of { name, bytes }
 ---@return string? reason
 function Record:encoded(encode)
-  local list = {}
+  local list, size = {}, 0
   for _, name in ipairs(self.names) do
     local raw, reason = self.raw[name], nil
     if self.hasReferences then
@@ -53,7 +55,8 @@ function Record:encoded(encode)
     end
     if not raw and not reason then raw, reason = encode(self.values[name]) end
     if not raw then return nil, ("%s: %s"):format(name, reason) end
-    list[#list + 1] = { name, raw }
+    list[#list + 1], size = { name, raw }, size + #raw
+    if size > MAX_BYTES then return nil, ("it has more than %d bytes"):format(MAX_BYTES) end
   end
   return list
 end

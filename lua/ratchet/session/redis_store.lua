@@ -82,11 +82,19 @@ function RedisStore:read(id)
   return bytes, reason
 end
 
+-- What could not be read again is not written.
+local function check_size(store, bytes)
+  if #bytes <= store.max_size then return true end
+  return nil, ("it would have %d bytes; %d is the most"):format(#bytes, store.max_size)
+end
+
 ---@param id string
 ---@param bytes string
 ---@return true? written
 ---@return string? reason
 function RedisStore:write(id, bytes)
+  local fits, too_large = check_size(self, bytes)
+  if not fits then return nil, too_large end
   local redis, no_client = client_of(self)
   if not redis then return nil, no_client end
   local done, reason = redis:set(self.prefix .. id, bytes, "EX", self.lifetime)
@@ -112,6 +120,8 @@ function RedisStore:update(id, change)
     local after
     after, reason = change(before)
     if not after then return nil, reason end
+    local fits, too_large = check_size(self, after)
+    if not fits then return nil, too_large end
     local outcome
     outcome, reason = compare_and_set(self, id, before, after)
     if outcome == "set" then return true end
