@@ -9,4 +9,5 @@ files["spec"] = { std = "+busted" }
 files["lua/ratchet/meta"] = { ignore = { "212", "241" } } -- stubs, with no body
 files["core"] = { globals = { "coroutine.resume", "coroutine.wrap", "string.gsub" } }
 files["tests/unit/dispatch.lua"] = { globals = { "dispatch" } } -- what its test in C asks
+files["tests/unit/mayhem.lua"] = { globals = { "mayhem" } }
 files["apps"] = { ignore = { "212/err" } } -- an example may name what it does not use

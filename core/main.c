@@ -42,14 +42,9 @@ enum {
 
 static const char usage[] =
     "usage: ratchet-lua [options] app.lua [arguments]\n"
-    "       ratchet-lua reload [--pid N | app.lua]\n"
-    "       ratchet-lua rollback [--pid N | app.lua]\n"
-    "       ratchet-lua drain [--seconds N] [--pid N | app.lua]\n"
+    "       ratchet-lua [options] COMMAND [arguments]\n"
     "\n"
-    "Serves WebSockets with an application written in Lua. Of a server that\n"
-    "runs, reload loads the app anew, as SIGHUP does, rollback goes back to "
-    "the\n"
-    "code before, and drain hands its clients over to a new process.\n"
+    "Serves WebSockets with an application written in Lua.\n"
     "\n"
     "  --host NAME        the address to listen on, over the app's own\n"
     "  --port N           the port to listen on, over the app's own; 0: any\n"
@@ -64,6 +59,21 @@ static const char usage[] =
     "  --version          the version, and those of the libraries\n"
     "  --help             this text\n"
     "\n"
+    "Commands, each with a --help of its own:\n"
+    "\n"
+    "  new NAME           makes a folder with a small app to begin with\n"
+    "  check app.lua      shows the routes of an app, and finds mistakes\n"
+    "  test               runs the specs of an app\n"
+    "  connect URL        talks to a WebSocket server\n"
+    "  bench URL          measures one\n"
+    "  doctor             finds what is in the way of a server\n"
+    "\n"
+    "To a server that runs, with [--pid N | app.lua] where there are several:\n"
+    "\n"
+    "  reload             loads the app anew, as SIGHUP does\n"
+    "  rollback           goes back to the code before\n"
+    "  drain [--seconds N]  hands its clients over to a new process\n"
+    "\n"
     "Exit status: 0 done, 1 the app failed to load or to listen, 2 wrong "
     "usage.\n";
 
@@ -71,7 +81,9 @@ static const char usage[] =
 struct program {
   struct script_options options;
   int count;
-  char **arguments; /* the app file and what follows it */
+  char **arguments;    /* the app file and what follows it; or of: */
+  const char *command; /* what is run in place of an app, or NULL */
+  bool has_level;      /* of the log, from the command line */
   char control[LOCAL_SOCKET_PATH_MAX];
   struct loop loop;
   struct server server;
@@ -141,6 +153,7 @@ static int read_option(struct program *program, int option, const char *value) {
                       value);
     }
     log_set_level(level);
+    program->has_level = true;
     return -1;
   case OPTION_FORMAT:
     if (!log_format_named(value, &format)) {
@@ -215,17 +228,48 @@ static bool is_word(const char *text) {
   return false;
 }
 
+/* Each is a module of Lua, ratchet.command.NAME. An app file of that name is
+ * run as ./NAME. */
+static bool is_command(const char *word) {
+  static const char *const names[] = {"bench",  "check", "connect",
+                                      "doctor", "new",   "test"};
+  for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+    if (strcmp(word, names[i]) == 0) return true;
+  }
+  return false;
+}
+
+/* What follows is the command's: its name, and its arguments. -1 when it is
+ * none. */
+static int read_command(struct program *program, int count, char **words) {
+  bool is_busted = count > 1 && strcmp(words[1], "--ignore-lua") == 0;
+  if (is_busted) { /* `busted --lua=ratchet-lua` starts itself again so */
+    program->command = "test";
+    program->count = count - 2;
+    program->arguments = words + 2;
+  } else if (is_command(words[0])) {
+    program->command = words[0];
+    program->count = count - 1;
+    program->arguments = words + 1;
+  } else {
+    return -1;
+  }
+  if (!program->has_level) log_set_level(LOG_ERROR);
+  return 0;
+}
+
 static int read_command_line(struct program *program, int argc, char **argv) {
   int option;
   program->options.port = -1;
   if (argc > 1 && is_word(argv[1])) return speak(argc - 1, argv + 1);
-  program->options.is_watched = true;
   /* "+": what follows the app file is the app's. */
   while ((option = getopt_long(argc, argv, "+", long_options, NULL)) != -1) {
     int status = read_option(program, option, optarg);
     if (status >= 0) return status;
   }
   if (optind == argc) return complain("which app? an app.lua is missing", "");
+  if (read_command(program, argc - optind, argv + optind) == 0) return -1;
+  program->options.is_watched = true;
   program->count = argc - optind;
   program->arguments = argv + optind;
   if (access(program->arguments[0], R_OK) == 0) return -1;
@@ -329,6 +373,18 @@ static void print_addresses(struct program *program) {
   buffer_free(&text);
 }
 
+/* Signals do to a command what they do to any program. */
+static int run_command(struct program *program) {
+  signals_ignore_broken_pipes();
+  if (!script_begin_command(program->script, program->command, program->count,
+                            program->arguments)) {
+    return EXIT_APP;
+  }
+  loop_keep(&program->loop, true);
+  loop_run(&program->loop);
+  return script_status(program->script);
+}
+
 static void serve(struct program *program) {
   log_limit(program->server.max_connections);
   print_addresses(program);
@@ -354,6 +410,7 @@ static void close_everything(struct program *program) {
     script_end_waits(program->script);
     loop_turn(&program->loop);
   }
+  loop_keep(&program->loop, false);
   script_end_waits(program->script); /* tasks need no connection */
   program->loop.on_turn = NULL;
   finish_app(program);
@@ -373,12 +430,17 @@ static void *run(void *argument) {
   if (loop_init(&program->loop) != 0) return NULL;
   if (server_init(&program->server, &program->loop.clock) != 0) return NULL;
   program->server.max_connections = raise_descriptor_limit(&program->loop);
-  name_control(program);
+  if (!program->command) name_control(program);
   program->script =
       script_new(&program->loop, &program->server, &program->options);
   if (!program->script) return NULL;
   program->loop.on_turn = on_turn;
   program->loop.owner = program;
+  if (program->command) {
+    program->status = run_command(program);
+    close_everything(program);
+    return NULL;
+  }
   signals_watch(&program->signals, &program->loop, on_signal, program);
   if (load(program)) {
     program->status = EXIT_OK;

@@ -25,6 +25,17 @@ describe("component.has", function()
   end)
 end)
 
+describe("component.is_for_wamp", function()
+  it("is what has one of WAMP's events, and reads no messages by itself", function()
+    for _, event in ipairs(component.wamp_events) do
+      assert.is_true(component.is_for_wamp({ [event] = print }))
+      assert.is_false(component.is_for_wamp({ [event] = print, onMessage = print }))
+    end
+    assert.is_false(component.is_for_wamp({ onOpen = print }))
+    assert.is_false(component.is_for_wamp(nil))
+  end)
+end)
+
 describe("component.check", function()
   it("takes whatever has an event", function()
     for _, event in ipairs(component.events) do

@@ -20,6 +20,10 @@ describe("ratchet", function()
     assert.is_table(ratchet.server.EchoServer)
     assert.is_table(ratchet.server.IoServer)
     assert.is_table(ratchet.websocket.WsServer)
+    for _, name in ipairs({ "WampServer", "ServerProtocol", "Topic", "TopicManager",
+      "WampConnection", "json" }) do
+      assert.is_table(ratchet.wamp[name])
+    end
   end)
 
   it("loads a name once", function()

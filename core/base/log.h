@@ -25,7 +25,7 @@ bool log_is_on(enum log_level level);
 
 /* Lines carry the version of the code that is running, until the next call; 0
  * is none. Returns what it was. */
-uint32_t log_set_version(uint32_t version);
+uint32_t log_set_version(uint32_t next);
 
 /* Writes the line in one piece. Several lines of text (a traceback) stay one
  * event: in text format further lines are indented, in JSON escaped. */

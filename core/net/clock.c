@@ -20,9 +20,13 @@ void clock_init(struct clock *clock) {
   clock->is_ringing = false;
 }
 
-static void wake_for_first(struct clock *clock) {
+uint64_t clock_next(const struct clock *clock) {
   struct alarm *first = first_alarm(clock);
-  clock->wake_at(clock, first ? first->due : CLOCK_NEVER);
+  return first ? first->due : CLOCK_NEVER;
+}
+
+static void wake_for_first(struct clock *clock) {
+  clock->wake_at(clock, clock_next(clock));
 }
 
 void clock_set(struct clock *clock, struct alarm *alarm, uint64_t due) {

@@ -60,6 +60,8 @@ static inline bool clock_has(const struct alarm *alarm) {
 
 /* It does not ring, if it was set. */
 void clock_clear(struct clock *clock, struct alarm *alarm);
+/* When the first alarm rings; CLOCK_NEVER when none is set. */
+uint64_t clock_next(const struct clock *clock);
 /* Rings what is due. One that is set meanwhile waits for the next time. */
 void clock_ring(struct clock *clock);
 

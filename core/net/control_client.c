@@ -145,7 +145,7 @@ int control_say(const struct control_target *target, const char *word,
     buffer_free(&answer);
     return 1;
   }
-  const char *text = (const char *)answer.bytes;
+  const char *text = answer.bytes ? (const char *)answer.bytes : "";
   bool is_good = strncmp(text, "ok\n", 3) == 0;
   const char *rest = strchr(text, '\n');
   fprintf(is_good ? out : errors, "%s", rest ? rest + 1 : text);

@@ -1,8 +1,10 @@
 #include "dial.h"
 
 #include "base/mem.h"
+#include "impairment.h"
 #include "stream.h"
 #include "tls_client.h"
+#include "virtual_network.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -30,6 +32,8 @@ struct dial {
   int port;
   int error; /* of the last attempt that failed */
   bool is_pipe;
+  bool is_here;              /* its port is one of the test's network, */
+  bool is_live;              /* and that is a live one */
   struct tls_config *tls;    /* NULL: not over TLS */
   struct transport *secured; /* TLS is being agreed on, or NULL */
   const char *server_name;   /* behind the name */
@@ -155,6 +159,8 @@ static void tls_opened(void *owner) {
   struct dial *dial = owner;
   struct transport *transport = dial->secured;
   transport->ops->stop_reading(transport);
+  transport->events = NULL; /* it is whose `done` makes it */
+  transport->owner = NULL;
   dial->secured = NULL;
   succeed(dial, transport);
   release(dial);
@@ -195,10 +201,19 @@ static void secure(struct dial *dial, struct transport *below) {
 
 /* ---- one address after the other */
 
-static void answered(struct dial *dial, struct attempt *attempt) {
-  struct transport *transport = attempt->transport;
-  attempt->transport = NULL;
-  if (dial->tls)
+/* In the network of a test it can be made bad. */
+static struct transport *impairable(struct dial *dial,
+                                    struct transport *transport) {
+  struct virtual_network *network = dial->is_here ? dial->loop->network : NULL;
+  if (!network) return transport;
+  return impairment_new(transport, network->clock, &network->impairments);
+}
+
+static void answered(struct dial *dial, struct transport *transport) {
+  transport = impairable(dial, transport);
+  if (!transport)
+    fail(dial, UV_ENOMEM);
+  else if (dial->tls)
     secure(dial, transport);
   else
     succeed(dial, transport);
@@ -211,7 +226,9 @@ static void on_connected(uv_connect_t *request, int error) {
   struct dial *dial = attempt->dial;
   if (dial->done && attempt->transport) {
     if (!error) {
-      answered(dial, attempt);
+      struct transport *transport = attempt->transport;
+      attempt->transport = NULL;
+      answered(dial, transport);
     } else {
       note_failure(dial, (size_t)(attempt - dial->attempts), error);
       give_up(attempt);
@@ -272,10 +289,30 @@ static void try_next(struct dial *dial) {
     set_timer(dial, dial->begun < dial->count);
 }
 
+static bool is_here(const struct dial *dial) {
+  const struct virtual_network *network = dial->loop->network;
+  return network && !dial->is_pipe && virtual_network_has(network, dial->port);
+}
+
+static void connect_here(struct dial *dial) {
+  struct transport *transport = NULL;
+  if (!is_here(dial)) { /* any more */
+    fail(dial, UV_ECONNREFUSED);
+    return;
+  }
+  transport = virtual_network_connect(dial->loop->network, dial->port);
+  if (transport)
+    answered(dial, transport);
+  else
+    fail(dial, UV_ENOMEM);
+}
+
 static void on_time(uv_timer_t *timer) {
   struct dial *dial = timer->data;
   if (dial->error && dial->count == 0) {
     fail(dial, dial->error);
+  } else if (dial->is_here && !dial->is_live && !dial->secured) {
+    connect_here(dial);
   } else if (uv_now(timer->loop) >= dial->deadline) {
     if (dial->begun > 0 && !dial->secured)
       note_failure(dial, dial->begun - 1, UV_ETIMEDOUT);
@@ -352,8 +389,9 @@ static void look_up(struct dial *dial) {
 /* An IP address needs no lookup, and so no thread. */
 static bool is_ip(struct dial *dial) {
   struct sockaddr_storage *to = &dial->addresses[0];
-  return uv_ip4_addr(dial->name, dial->port, (struct sockaddr_in *)to) == 0 ||
-         uv_ip6_addr(dial->name, dial->port, (struct sockaddr_in6 *)to) == 0;
+  const char *name = dial->is_here ? "127.0.0.1" : dial->name;
+  return uv_ip4_addr(name, dial->port, (struct sockaddr_in *)to) == 0 ||
+         uv_ip6_addr(name, dial->port, (struct sockaddr_in6 *)to) == 0;
 }
 
 static int check(const struct dial *dial) {
@@ -407,6 +445,8 @@ struct dial *dial_start(struct loop *loop, const struct dial_target *target,
   dial->owner = owner;
   dial->port = target->port;
   dial->is_pipe = target->path != NULL;
+  dial->is_here = is_here(dial);
+  dial->is_live = dial->is_here && loop->network->is_live;
   dial->owed = 1;
   dial->lookup.data = dial;
   uv_timer_init(&loop->uv, &dial->timer);

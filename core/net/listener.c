@@ -2,6 +2,7 @@
 
 #include "base/mem.h"
 #include "local_socket.h"
+#include "virtual_network.h"
 
 #include <errno.h>
 #include <string.h>
@@ -18,6 +19,8 @@ struct listener {
   enum stream_kind kind;
   bool turning_away, missed; /* `spare` is in use; somebody else waits */
   struct local_file file;    /* of a unix socket that was made here */
+  struct virtual_port *port; /* in the network of a test, or NULL */
+  bool is_virtual;           /* `uv` is not in use */
   union stream_handle spare;
   union stream_handle uv;
 };
@@ -65,6 +68,11 @@ static void on_closed(uv_handle_t *handle) {
 
 void listener_close(struct listener *listener) {
   local_file_remove(&listener->file);
+  if (listener->port) virtual_port_close(listener->port);
+  if (listener->is_virtual) {
+    mem_free(listener);
+    return;
+  }
   uv_close(&listener->uv.handle, on_closed);
 }
 
@@ -115,23 +123,73 @@ static int open_tcp(struct listener *made, const char *host, int port,
   return uv_tcp_bind(&made->uv.tcp, (struct sockaddr *)&address, flags);
 }
 
-int listener_open_tcp(struct loop *loop, const char *host, int port,
-                      listener_accepted accepted, void *owner,
-                      struct listener **listener) {
+static int listen_on_tcp(struct loop *loop, const char *host, int port,
+                         unsigned flags, listener_accepted accepted,
+                         void *owner, struct listener **listener) {
   if (port < 0 || port > 65535) return UV_EINVAL;
   struct listener *made = listener_new(loop, STREAM_TCP, accepted, owner);
   if (!made) return UV_ENOMEM;
-  return listen_or_close(made, open_tcp(made, host, port, 0), listener);
+  return listen_or_close(made, open_tcp(made, host, port, flags), listener);
+}
+
+/* A live one has any port, for the app itself may be running beside its test.
+ */
+static int listen_in_live_network(struct loop *loop, listener_accepted accepted,
+                                  void *owner, struct listener **listener) {
+  struct listener *made;
+  int error = listen_on_tcp(loop, "127.0.0.1", 0, 0, accepted, owner, &made);
+  if (error) return error;
+  made->port = virtual_port_note(loop->network, listener_port(made));
+  if (!made->port) {
+    listener_close(made);
+    return UV_ENOMEM;
+  }
+  *listener = made;
+  return 0;
+}
+
+static void on_virtual(void *owner, struct transport *transport) {
+  struct listener *listener = owner;
+  listener->accepted(listener->owner, transport);
+}
+
+static int listen_in_network(struct loop *loop, int port,
+                             listener_accepted accepted, void *owner,
+                             struct listener **listener) {
+  if (loop->network->is_live) {
+    return listen_in_live_network(loop, accepted, owner, listener);
+  }
+  struct listener *made = mem_alloc_zeroed(1, sizeof *made);
+  if (!made) return UV_ENOMEM;
+  made->is_virtual = true;
+  made->accepted = accepted;
+  made->owner = owner;
+  made->port = virtual_port_open(loop->network, port, on_virtual, made);
+  if (!made->port) {
+    mem_free(made);
+    return UV_ENOMEM;
+  }
+  *listener = made;
+  return 0;
+}
+
+int listener_open_tcp(struct loop *loop, const char *host, int port,
+                      listener_accepted accepted, void *owner,
+                      struct listener **listener) {
+  if (loop->network) {
+    return listen_in_network(loop, port, accepted, owner, listener);
+  }
+  return listen_on_tcp(loop, host, port, 0, accepted, owner, listener);
 }
 
 int listener_open_tcp6(struct loop *loop, const char *host, int port,
                        listener_accepted accepted, void *owner,
                        struct listener **listener) {
-  if (port < 0 || port > 65535) return UV_EINVAL;
-  struct listener *made = listener_new(loop, STREAM_TCP, accepted, owner);
-  if (!made) return UV_ENOMEM;
-  return listen_or_close(made, open_tcp(made, host, port, UV_TCP_IPV6ONLY),
-                         listener);
+  if (loop->network) {
+    return listen_in_network(loop, port, accepted, owner, listener);
+  }
+  return listen_on_tcp(loop, host, port, UV_TCP_IPV6ONLY, accepted, owner,
+                       listener);
 }
 
 static int open_pipe(struct listener *made, const char *path, int mode) {
@@ -175,12 +233,18 @@ void listener_give(struct listener *listener, void *owner) {
 
 int listener_descriptor(const struct listener *listener) {
   uv_os_fd_t fd = -1;
+  if (listener->is_virtual) return fd;
   uv_fileno(&listener->uv.handle, &fd);
   return fd;
 }
 
 struct bound listener_bound(const struct listener *listener) {
   struct bound bound;
+  if (listener->is_virtual) {
+    uint16_t port = (uint16_t)virtual_port_number(listener->port);
+    return (struct bound){
+        .address = {.family = 4, .port = port, .bytes = {127, 0, 0, 1}}};
+  }
   bound_of(listener_descriptor(listener), &bound);
   return bound;
 }

@@ -7,7 +7,8 @@ static struct loop *loop_of(struct clock *clock) {
 }
 
 static uint64_t real_now(struct clock *clock) {
-  return uv_now(&loop_of(clock)->uv);
+  struct loop *loop = loop_of(clock);
+  return loop->held_at ? loop->held_at : uv_now(&loop->uv) + loop->ahead;
 }
 
 static void real_refresh(struct clock *clock) {
@@ -21,11 +22,11 @@ static void on_alarm(uv_timer_t *alarm) {
 
 static void real_wake_at(struct clock *clock, uint64_t when) {
   struct loop *loop = loop_of(clock);
-  if (when == CLOCK_NEVER) {
+  if (when == CLOCK_NEVER || loop->held_at) {
     uv_timer_stop(&loop->alarm);
     return;
   }
-  uint64_t now = uv_now(&loop->uv);
+  uint64_t now = real_now(clock);
   uv_timer_start(&loop->alarm, on_alarm, when > now ? when - now : 0, 0);
 }
 
@@ -77,6 +78,15 @@ void loop_run(struct loop *loop) {
   uv_run(&loop->uv, UV_RUN_DEFAULT);
 }
 
+void loop_keep(struct loop *loop, bool is_kept) {
+  uv_handle_t *handle = (uv_handle_t *)&loop->before_poll;
+  loop->is_kept = is_kept;
+  if (is_kept)
+    uv_ref(handle);
+  else
+    uv_unref(handle);
+}
+
 static void on_idle(uv_idle_t *handle) {
   (void)handle; /* that it is active is all */
 }
@@ -101,6 +111,59 @@ bool loop_finish(struct loop *loop, uint64_t milliseconds) {
   bool is_busy = uv_run(&loop->uv, UV_RUN_DEFAULT) != 0;
   uv_timer_stop(&loop->alarm);
   return !is_busy;
+}
+
+void loop_hold_clock(struct loop *loop) {
+  loop->held_at = real_now(&loop->clock);
+  uv_timer_stop(&loop->alarm);
+}
+
+bool loop_move_clock(struct loop *loop) {
+  uint64_t next = clock_next(&loop->clock);
+  if (next == CLOCK_NEVER) return false;
+  loop->held_at = next > loop->held_at ? next : loop->held_at + 1;
+  clock_ring(&loop->clock);
+  return true;
+}
+
+void loop_release_clock(struct loop *loop) {
+  loop->ahead = loop->held_at - uv_now(&loop->uv);
+  loop->held_at = 0;
+  real_wake_at(&loop->clock, clock_next(&loop->clock));
+}
+
+bool loop_is_alive(struct loop *loop) {
+  bool is_kept = loop->is_kept;
+  loop_keep(loop, false);
+  bool is_alive = uv_loop_alive(&loop->uv) != 0;
+  loop_keep(loop, is_kept);
+  return is_alive;
+}
+
+static void look_for_traffic(uv_handle_t *handle, void *found) {
+  switch (handle->type) {
+  case UV_TIMER:
+  case UV_PREPARE:
+  case UV_CHECK:
+  case UV_IDLE:
+  case UV_SIGNAL: return;
+  default:
+    if (uv_is_active(handle)) *(bool *)found = true;
+  }
+}
+
+bool loop_has_requests(const struct loop *loop) {
+  return loop->uv.active_reqs.count > 0;
+}
+
+bool loop_has_traffic(struct loop *loop) {
+  bool is_found = loop_has_requests(loop);
+  if (!is_found) uv_walk(&loop->uv, look_for_traffic, &is_found);
+  return is_found;
+}
+
+uint64_t loop_real_time(struct loop *loop) {
+  return uv_now(&loop->uv);
 }
 
 const char *loop_library(void) {

@@ -95,9 +95,9 @@ struct transport *memory_transport_face(struct memory_transport *memory) {
   return &memory->base;
 }
 
-void memory_send(struct memory_transport *memory, const void *bytes,
+bool memory_send(struct memory_transport *memory, const void *bytes,
                  size_t length) {
-  buffer_append(&memory->incoming, bytes, length);
+  return buffer_append(&memory->incoming, bytes, length);
 }
 
 void memory_send_fin(struct memory_transport *memory) {
@@ -119,6 +119,10 @@ const struct buffer *memory_received(struct memory_transport *memory) {
 
 void memory_take(struct memory_transport *memory, size_t length) {
   buffer_consume(&memory->outgoing, length);
+}
+
+size_t memory_waiting(const struct memory_transport *memory) {
+  return memory->incoming.length;
 }
 
 bool memory_is_shut_down(const struct memory_transport *memory) {
@@ -173,6 +177,14 @@ static bool finish(struct memory_transport *memory) {
   mem_free(memory);
   if (events) events->closed(owner);
   return false;
+}
+
+bool memory_has_more(const struct memory_transport *memory) {
+  if (memory->closed) return true;
+  if (memory->broken && !memory->fin_heard) return true;
+  if (memory->reading && memory->incoming.length > 0) return true;
+  if (memory->writing && !memory->broken && room(memory) > 0) return true;
+  return memory->reading && memory->fin_sent && !memory->fin_heard;
 }
 
 bool memory_run(struct memory_transport *memory) {

@@ -13,8 +13,10 @@ struct signals {
   void *owner;
 };
 
-/* Ignores SIGPIPE too: a broken stream is an error of its write. The handles do
- * not keep the loop alive, and loop_close ends them. */
+/* A broken stream is an error of its write. */
+void signals_ignore_broken_pipes(void);
+/* Does that too. The handles do not keep the loop alive, and loop_close ends
+ * them. */
 int signals_watch(struct signals *signals, struct loop *loop,
                   void (*asked)(void *owner, int number), void *owner);
 

@@ -162,7 +162,9 @@ static void on_dialed(void *owner, struct transport *transport, int error,
 static struct slice text_option(lua_State *L, const char *name) {
   struct slice text = SLICE("");
   lua_getfield(L, 2, name);
-  if (!lua_isnil(L, -1)) text.at = luaL_checklstring(L, -1, &text.length);
+  /* of a number, it would be the stack's alone */
+  if (!lua_isnil(L, -1)) luaL_checktype(L, -1, LUA_TSTRING);
+  if (!lua_isnil(L, -1)) text.at = lua_tolstring(L, -1, &text.length);
   lua_pop(L, 1);
   return text;
 }

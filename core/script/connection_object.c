@@ -420,43 +420,92 @@ void connection_object_empty(struct script *script, struct connection *conn) {
   conn->app_view = 0;
 }
 
-/* Its address is the key, among the app's fields, of how it closed. */
-static const char close_key;
+/* Its address is the key, among the app's fields, of what a line has left:
+ * messages and whether they are binary, from the index at 0 on; the component;
+ * how it closed. */
+static const char line_key;
 
-static int work_keep_close(lua_State *L) {
-  const struct event *event = lua_touserdata(L, 1);
-  connection_object_push(script_of(L), L, event->conn);
+struct line_end {
+  struct connection *conn;
+  const struct event *close;
+};
+
+static void push_messages(lua_State *L, struct connection *conn) {
+  int at = 0;
+  const struct event *event;
+  lua_newtable(L);
+  while ((event = strand_first(conn)) && event->kind == EVENT_MESSAGE) {
+    lua_pushlstring(L, event->data.at, event->data.length);
+    lua_rawseti(L, -2, ++at);
+    lua_pushboolean(L, event->is_binary);
+    lua_rawseti(L, -2, ++at);
+    strand_take(conn, event);
+  }
+  lua_pushinteger(L, 1);
+  lua_rawseti(L, -2, 0);
+}
+
+static int work_keep_line(lua_State *L) {
+  const struct line_end *end = lua_touserdata(L, 1);
+  const struct script_endpoint *endpoint =
+      (const struct script_endpoint *)end->conn->endpoint;
+  connection_object_push(script_of(L), L, end->conn);
   lua_replace(L, 1);
-  lua_pushlightuserdata(L, (void *)(uintptr_t)&close_key);
-  lua_createtable(L, 2, 0);
-  lua_pushinteger(L, event->code);
-  lua_rawseti(L, -2, 1);
-  lua_pushlstring(L, event->data.at, event->data.length);
-  lua_rawseti(L, -2, 2);
+  lua_pushlightuserdata(L, (void *)(uintptr_t)&line_key);
+  push_messages(L, end->conn);
+  lua_pushinteger(L, end->close->code);
+  lua_setfield(L, -2, "code");
+  script_set_text(L, "reason", end->close->data);
+  script_push_held(script_of(L), L, endpoint->component);
+  lua_setfield(L, -2, "component");
   set_field(L, lua_touserdata(L, 1));
   return 0;
 }
 
-void connection_object_keep_close(struct script *script, struct event *event) {
-  if (event->conn->app_view == 0) return;
-  script_protect(script, work_keep_close, event, "close");
+/* Without memory, the rest is lost. */
+void connection_object_keep_line(struct script *script, struct connection *conn,
+                                 const struct event *close) {
+  struct line_end end = {conn, close};
+  const struct event *event;
+  if (conn->app_view != 0) {
+    script_protect(script, work_keep_line, &end, "close");
+  }
+  while ((event = strand_first(conn)) && event->kind == EVENT_MESSAGE) {
+    strand_take(conn, event);
+  }
 }
 
-int connection_object_push_close(lua_State *L) {
+/* The message at that index of the table at the top, whether it is binary, and
+ * the component; taken out of there. */
+static int take_message(lua_State *L, int at) {
+  int table = lua_gettop(L);
+  lua_pushinteger(L, at + 2);
+  lua_rawseti(L, table, 0);
+  lua_rawgeti(L, table, at);
+  lua_rawgeti(L, table, at + 1);
+  lua_pushnil(L);
+  lua_rawseti(L, table, at);
+  lua_getfield(L, table, "component");
+  return 3;
+}
+
+int connection_object_take_rest(lua_State *L) {
   struct connection_object *object = check_object(L);
   lua_settop(L, 1);
-  lua_pushnil(L);
-  if (!object->has_fields) return 1;
+  if (!object->has_fields) return 0;
   lua_getfenv(L, 1);
-  lua_pushlightuserdata(L, (void *)(uintptr_t)&close_key);
+  lua_pushlightuserdata(L, (void *)(uintptr_t)&line_key);
   lua_rawget(L, -2);
-  if (!lua_istable(L, 4)) {
-    lua_settop(L, 2);
-    return 1;
-  }
+  if (!lua_istable(L, -1)) return 0;
+  lua_rawgeti(L, 3, 0);
+  int at = (int)lua_tointeger(L, -1);
+  lua_rawgeti(L, 3, at);
+  bool is_message = !lua_isnil(L, -1);
+  lua_settop(L, 3);
+  if (is_message) return take_message(L, at);
   lua_pushnil(L);
-  lua_rawgeti(L, 4, 1);
-  lua_rawgeti(L, 4, 2);
+  lua_getfield(L, 3, "code");
+  lua_getfield(L, 3, "reason");
   return 3;
 }
 

@@ -114,6 +114,7 @@ static const luaL_Reg core_functions[] = {
     {"connections", core_connections},
     {"connect", connect_start},
     {"endpoint", script_new_endpoint},
+    {"finish", command_finish},
     {"digest", reload_digest},
     {"freeze", reload_freeze},
     {"constantTimeEquals", crypto_equals},
@@ -205,5 +206,7 @@ int script_open_core(lua_State *L) {
   lua_setfield(L, -2, "noFollow");
   script_push_handed(L);
   lua_setfield(L, -2, "handed");
+  testbed_push(L);
+  lua_setfield(L, -2, "testbed");
   return 1;
 }

@@ -110,7 +110,7 @@ static int deflate_number(lua_State *L, const char *name, int otherwise,
   lua_getfield(L, -1, name);
   double value = lua_isnil(L, -1) ? otherwise : lua_tonumber(L, -1);
   lua_pop(L, 1);
-  if (value != (int)value || value < least || value > most) {
+  if (!(value >= least && value <= most) || value != (int)value) {
     luaL_error(L, "option deflate: %s is a whole number from %d to %d", name,
                least, most);
   }

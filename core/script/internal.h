@@ -99,6 +99,9 @@ struct script {
   int tell_redis;                     /* redis_object.c, in the registry */
   struct buffer addresses;
   struct watchdog watchdog;
+  struct testbed *testbed; /* of a test, or NULL: testbed.c */
+  bool is_command;         /* and no app: command.c */
+  int status;              /* of the command that has ended */
   size_t idle_count;
   struct coroutine idle[COROUTINES_KEPT];
 };
@@ -171,6 +174,21 @@ int script_open_core(lua_State *L);
 void script_register(lua_State *L, const luaL_Reg *functions);
 /* The same with the entries of a table in the registry. */
 void script_add_fields(lua_State *L, int registered);
+
+/* ---- testbed.c: what a test of an app stands on */
+
+/* The table core.testbed. */
+void testbed_push(lua_State *L);
+/* At the end of a turn: moves what is under way in a test. Shall the next turn
+ * begin at once? */
+bool testbed_turn(struct script *script);
+/* Something is done that may have consequences. */
+void testbed_note_stir(struct script *script);
+void testbed_free(struct script *script);
+
+/* ---- command.c */
+
+int command_finish(lua_State *L);
 
 /* ---- endpoint.c: a component as the server sees it */
 
@@ -321,6 +339,10 @@ bool task_is_cancelled(const struct task *task);
 bool task_run_timer(struct script *script, struct timer *timer);
 /* None of them goes on. */
 void tasks_drop(struct script *script);
+/* None but that one does. */
+void tasks_drop_but(struct script *script, const struct task *kept);
+/* `task` may be one that has ended. */
+bool task_exists(const struct script *script, const struct task *task);
 /* How many wait in older code. */
 int tasks_outdated(const struct script *script);
 void task_open(lua_State *L);
@@ -407,10 +429,13 @@ void connection_object_push(struct script *script, lua_State *L,
 /* The connection is gone; scripts may keep the object for ever. */
 void connection_object_empty(struct script *script, struct connection *conn);
 struct connection_object *connection_object_to(lua_State *L, int index);
-/* How it closed, for a receive that comes later: nil, code and reason; only nil
- * when that is not known. The object is at 1. */
-void connection_object_keep_close(struct script *script, struct event *event);
-int connection_object_push_close(lua_State *L);
+/* Moves the messages that a line has left out of its queue, for a receive that
+ * comes when the connection is gone. */
+void connection_object_keep_line(struct script *script, struct connection *conn,
+                                 const struct event *close);
+/* The next of them, as receive_take has it; then nil, code and reason, or
+ * nothing when that is not known. The object is at 1. */
+int connection_object_take_rest(lua_State *L);
 /* Keeps the request at the top as conn.httpRequest, if the app has written to
  * it or in any case. Pops it. May raise. */
 void connection_object_keep_request(struct script *script, lua_State *L,
@@ -520,5 +545,7 @@ void script_push_handed(lua_State *L);
 void script_close_listeners(struct script *script);
 void script_drop_services(struct script *script);
 void script_free_services(struct script *script);
+/* Closes the listeners; nobody is connected to them any more. */
+void script_forget_services(struct script *script);
 
 #endif

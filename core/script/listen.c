@@ -6,6 +6,7 @@
 #include "base/mem.h"
 #include "internal.h"
 #include "net/handed.h"
+#include "proto/lesson.h"
 
 /* Owned by the script. Connections refer to it until they end: one whose
  * listener is closed, or is another's by now, is freed when none does. */
@@ -66,18 +67,21 @@ static void log_closed(struct script *script, const char *address,
     log_printf(LOG_INFO, "%u more connections failed before a request",
                (unsigned)left_out);
   }
-  if (is_shown) log_printf(LOG_INFO, "%s: %s", address, reason);
+  if (!is_shown) return;
+  log_printf(LOG_INFO, "%s: %s%s%s", address, reason, lesson_joint(reason),
+             lesson_of(reason));
 }
 
 static void on_refused(struct service *base, struct connection *conn,
                        const struct refusal *refusal) {
   char address[ADDRESS_TEXT_MAX];
   address_format(connection_client(conn), address);
+  const char *reason = refusal->reason;
   if (refusal->status == 0)
-    log_closed(service_of(base)->script, address, refusal->reason);
+    log_closed(service_of(base)->script, address, reason);
   else
-    log_printf(LOG_INFO, "%d to %s: %s", refusal->status, address,
-               refusal->reason);
+    log_printf(LOG_INFO, "%d to %s: %s%s%s", refusal->status, address, reason,
+               lesson_joint(reason), lesson_of(reason));
 }
 
 static struct transport *on_secure(struct service *base,
@@ -518,4 +522,9 @@ void script_free_services(struct script *script) {
   while (!list_is_empty(&script->services)) {
     free_service(owner_of(script->services.next));
   }
+}
+
+void script_forget_services(struct script *script) {
+  script_close_listeners(script);
+  free_unused(script);
 }

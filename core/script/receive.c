@@ -34,9 +34,9 @@ static int push_close(lua_State *L, const struct script *script,
 int receive_take(lua_State *L) {
   struct script *script = script_of(L);
   struct connection *conn = connection_object_to(L, 1)->conn;
-  if (!conn) return connection_object_push_close(L);
+  if (!conn) return connection_object_take_rest(L);
   if (!is_own(script, conn) && strand_line(conn) == LINE_NONE) {
-    if (!connection_is_open(conn)) return 0;
+    if (!connection_is_open(conn)) return connection_object_take_rest(L);
     return luaL_error(L, "the messages of this connection go to its "
                          "component; only its own handlers can receive them");
   }

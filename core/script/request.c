@@ -9,6 +9,7 @@
 #include "internal.h"
 #include "proto/handshake.h"
 #include "proto/http_response.h"
+#include "proto/lesson.h"
 
 void request_push_headers(lua_State *L, const struct http_header *headers,
                           size_t count) {
@@ -55,6 +56,7 @@ static void set_upgrade(lua_State *L, const struct http_head *head) {
   lua_pushinteger(L, refusal.status);
   lua_setfield(L, -2, "upgradeStatus");
   script_set_text(L, "upgradeReason", slice_of(refusal.reason));
+  script_set_text(L, "upgradeLesson", slice_of(lesson_of(refusal.reason)));
 }
 
 void request_push(struct script *script, lua_State *L, struct connection *conn,

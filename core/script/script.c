@@ -204,6 +204,7 @@ void script_stop_listening(struct script *script) {
 }
 
 void script_turn(struct script *script) {
+  if (!list_is_empty(&script->ready)) testbed_note_stir(script);
   waiters_run(script);
   if (script->last_sent.length > SCRIPT_KEPT_TEXT || script->known_utf8) {
     message_forget(script);
@@ -212,8 +213,10 @@ void script_turn(struct script *script) {
 
 void script_turn_done(struct script *script) {
   redis_object_flush(script);
-  loop_stay_awake(script->loop, !list_is_empty(&script->ready) ||
-                                    server_has_more(script->server));
+  bool has_more =
+      !list_is_empty(&script->ready) || server_has_more(script->server);
+  if (script->testbed) has_more = testbed_turn(script);
+  loop_stay_awake(script->loop, has_more);
 }
 
 void script_end_waits(struct script *script) {
@@ -234,6 +237,7 @@ void script_free(struct script *script) {
   watchdog_end(&script->watchdog);
   lua_close(script->L);
   script_free_services(script);
+  testbed_free(script);
   buffer_free(&script->addresses);
   buffer_free(&script->redis_text);
   mem_free(script);

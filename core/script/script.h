@@ -32,6 +32,12 @@ struct script *script_new(struct loop *loop, struct server *server,
 /* Runs the app file; arguments[0] is its path. False after an error, which has
  * been logged. */
 bool script_load(struct script *script, int count, char **arguments);
+/* In place of that: has the command run, from the first turn of the loop on,
+ * until it stops the loop; its exit status is then known. False after an error,
+ * which has been logged. */
+bool script_begin_command(struct script *script, const char *name, int count,
+                          char **arguments);
+int script_status(const struct script *script);
 /* From here on the app can be loaded anew. */
 void script_begin_reloads(struct script *script);
 /* Does the app listen anywhere? */

@@ -71,12 +71,24 @@ static bool is_received(const struct event *event) {
   return event->kind == EVENT_MESSAGE || event->kind == EVENT_CLOSE;
 }
 
+static void wake_receiver(struct strand *strand) {
+  if (strand->receiver) waiter_wake(strand->receiver, 0);
+}
+
+/* For want of memory. When it is the close, nobody is to wait for another. */
+static void lose_event(struct strand *strand, struct event *event) {
+  connection_terminate(event->conn);
+  event_end(strand->waiter.script, event);
+  if (event->kind != EVENT_CLOSE) return;
+  strand->line = LINE_NONE;
+  wake_receiver(strand);
+}
+
 static void queue_event(struct strand *strand, struct event *event) {
   size_t size = sizeof(struct queued_event) + event->data.length;
   struct queued_event *queued = mem_alloc(size);
   if (!queued) {
-    connection_terminate(event->conn);
-    event_end(strand->waiter.script, event);
+    lose_event(strand, event);
     return;
   }
   queued->event = *event;
@@ -89,9 +101,7 @@ static void queue_event(struct strand *strand, struct event *event) {
   strand->count++;
   strand->bytes += event->data.length;
   if (is_full(strand)) connection_pause(event->conn, PAUSE_BUSY);
-  if (strand->receiver && is_received(event)) {
-    waiter_wake(strand->receiver, 0);
-  }
+  if (is_received(event)) wake_receiver(strand);
 }
 
 static struct queued_event *first_queued(const struct strand *strand) {
@@ -146,15 +156,31 @@ static void run_queued(struct strand *strand, struct queued_event *queued) {
   mem_free(queued);
 }
 
+/* Whoever has the connection's object may receive what is left of a line, or
+ * never will: that must not keep the connection. */
+static void end_free_line(struct strand *strand) {
+  struct list *last = strand->queue.prev;
+  if (strand->line != LINE_FREE || last == &strand->queue) return;
+  struct event *close = &LIST_OWNER(last, struct queued_event, link)->event;
+  if (close->kind != EVENT_CLOSE) return;
+  connection_object_keep_line(strand->waiter.script, conn_of(strand), close);
+  strand->line = LINE_NONE;
+  wake_receiver(strand);
+}
+
+/* NULL while something waits, and when nothing is left. */
+static struct queued_event *next_to_run(struct strand *strand) {
+  if (strand->waiter.is_waiting) return NULL;
+  end_free_line(strand);
+  return strand->line ? NULL : first_queued(strand);
+}
+
 /* Runs what queued up, until something waits again or nothing is left. The
  * strand may be gone afterwards. */
 static void run_queue(struct strand *strand) {
   struct queued_event *queued;
   strand->is_busy = true;
-  while (!strand->waiter.is_waiting && !strand->line &&
-         (queued = first_queued(strand))) {
-    run_queued(strand, queued);
-  }
+  while ((queued = next_to_run(strand))) run_queued(strand, queued);
   strand->is_busy = false;
   if (!is_in_use(strand)) free_strand(strand);
 }
@@ -222,6 +248,7 @@ static void drop_strand(struct strand *strand) {
   struct script *script = strand->waiter.script;
   struct queued_event *queued;
   bool was_waiting = strand->waiter.is_waiting;
+  strand->is_busy = true;
   strand->line = LINE_NONE;
   waiter_drop(&strand->waiter);
   if (strand->receiver) waiter_end(strand->receiver, WAIT_CANCELLED);
@@ -239,6 +266,7 @@ static void drop_strand(struct strand *strand) {
     event_end(script, &queued->event);
     mem_free(queued);
   }
+  strand->is_busy = false;
   if (!is_in_use(strand)) free_strand(strand);
 }
 
@@ -332,22 +360,11 @@ static void deliver_queued(struct strand *strand, struct event *event) {
     queue_event(strand, event);
 }
 
-/* Nobody receives, just now, from a line that has been read to its end. */
-static bool is_over(const struct strand *strand, const struct event *event) {
-  return strand->line == LINE_FREE && event->kind == EVENT_CLOSE &&
-         strand->count == 0 && !strand->receiver;
-}
-
 void strand_deliver(struct script *script, struct event *event) {
   struct connection *conn = event->conn;
-  if (conn->app && is_over(conn->app, event)) {
-    strand_of(conn)->line = LINE_NONE;
-    connection_object_keep_close(script, event);
-  }
-  if (conn->app && is_queued(conn->app, event)) {
+  if (conn->app && is_queued(conn->app, event))
     deliver_queued(conn->app, event);
-    return;
-  }
-  event_run(script, event);
+  else
+    event_run(script, event);
   if (conn->app && !strand_of(conn)->is_busy) run_queue(conn->app);
 }

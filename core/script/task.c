@@ -65,10 +65,11 @@ static int log_failure(lua_State *L) {
 static bool was_cancelled(const struct task *task, int status) {
   static const char word[] = "cancelled";
   size_t length, most = sizeof word - 1;
+  lua_State *co = task->waiter.co.L;
   if (!task->is_cancelled || status == LUA_YIELD) return false;
-  const char *message = lua_tolstring(task->waiter.co.L, -1, &length);
-  return message && length >= most &&
-         strcmp(message + length - most, word) == 0;
+  if (lua_type(co, -1) != LUA_TSTRING) return false;
+  const char *message = lua_tolstring(co, -1, &length);
+  return length >= most && strcmp(message + length - most, word) == 0;
 }
 
 static void finish(struct task *task, int status) {
@@ -121,13 +122,28 @@ bool task_run_timer(struct script *script, struct timer *timer) {
   return true;
 }
 
+static void drop(struct task *task) {
+  script_release(task->waiter.script, task->waiter.co.held);
+  free_task(task);
+}
+
 void tasks_drop(struct script *script) {
-  struct list *link;
-  while ((link = list_take_first(&script->tasks))) {
+  tasks_drop_but(script, NULL);
+}
+
+void tasks_drop_but(struct script *script, const struct task *kept) {
+  struct list *link = script->tasks.next, *next;
+  for (; link != &script->tasks; link = next) {
+    next = link->next;
     struct task *task = LIST_OWNER(link, struct task, in_script);
-    script_release(script, task->waiter.co.held);
-    free_task(task);
+    if (task != kept) drop(task);
   }
+}
+
+bool task_exists(const struct script *script, const struct task *task) {
+  struct list *link = script->tasks.next;
+  while (link != &script->tasks && link != &task->in_script) link = link->next;
+  return link == &task->in_script;
 }
 
 int tasks_outdated(const struct script *script) {
@@ -149,11 +165,6 @@ static int collect(lua_State *L) {
   return 0;
 }
 
-static void drop_unstarted(struct task *task) {
-  script_release(task->waiter.script, task->waiter.co.held);
-  free_task(task);
-}
-
 /* task:cancel(): what it waits for raises "cancelled" in it, and so does every
  * further wait. True when it had not ended. */
 static int cancel(lua_State *L) {
@@ -163,7 +174,7 @@ static int cancel(lua_State *L) {
   if (!task || task->is_cancelled) return 1;
   task->is_cancelled = true;
   if (!task->has_started)
-    drop_unstarted(task);
+    drop(task);
   else
     waiter_end(&task->waiter, WAIT_CANCELLED);
   return 1;
@@ -194,7 +205,7 @@ int task_spawn(lua_State *L) {
   if (!task) return luaL_error(L, "out of memory");
   lua_insert(L, 1);
   if (!lua_checkstack(task->waiter.co.L, count + LUA_MINSTACK)) {
-    drop_unstarted(task);
+    drop(task);
     return luaL_error(L, "too many arguments");
   }
   lua_xmove(L, task->waiter.co.L, count);

@@ -137,7 +137,10 @@ struct waiter *wait_begin(struct script *script, lua_State *L) {
   const struct run *run = script->run;
   struct waiter *waiter =
       run->task ? task_waiter(run->task) : strand_waiter(script, run->conn);
-  if (!waiter) luaL_error(L, "out of memory");
+  if (!waiter) {
+    luaL_error(L, "out of memory");
+    return NULL;
+  }
   waiter->version = run->version;
   return waiter;
 }

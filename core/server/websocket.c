@@ -1,8 +1,10 @@
 /*
  * A connection after its upgrade: what the reader finds, and the keep-alive.
  */
+#include "base/log.h"
 #include "internal.h"
 #include "proto/framed.h"
+#include "proto/lesson.h"
 
 /* Between 9/10 and 10/10 of the time: connections that opened together do not
  * ping together for ever. */
@@ -49,8 +51,18 @@ void websocket_silent(struct connection *conn) {
   }
 }
 
+static void log_failure(const struct connection *conn, int code,
+                        const char *reason) {
+  char address[ADDRESS_TEXT_MAX];
+  if (!log_is_on(LOG_INFO)) return;
+  address_format(connection_client(conn), address);
+  log_printf(LOG_INFO, "%d to %s: %s%s%s", code, address, reason,
+             lesson_joint(reason), lesson_of(reason));
+}
+
 void websocket_fail(struct connection *conn, int code, const char *reason) {
   struct slice text = slice_of(reason);
+  log_failure(conn, code, reason);
   if (conn->state == CONNECTION_OPEN) {
     output_add(conn, framed_close(code, text.at, text.length));
   }

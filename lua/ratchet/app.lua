@@ -6,6 +6,7 @@ local FunctionHandler = require "ratchet.http.function_handler"
 local OriginCheck = require "ratchet.http.origin_check"
 local Router = require "ratchet.http.router"
 local Static = require "ratchet.http.static"
+local WampServer = require "ratchet.wamp.wamp_server"
 local WsServer = require "ratchet.websocket.ws_server"
 local class = require "ratchet.class"
 local component = require "ratchet.component"
@@ -84,7 +85,8 @@ function App.new(http_host, port, address, given)
   }, App)
 end
 
--- What answers on a route: a layer as it is, a component in a WsServer.
+-- What answers on a route: a layer as it is, a component in a WsServer, one with WAMP's
+-- events in a WampServer in that.
 local function layer_for(app, target, given)
   local limits = options.select(given, options.limits)
   if component.has(target, "handle") then
@@ -94,6 +96,7 @@ local function layer_for(app, target, given)
     end
     return target
   end
+  if component.is_for_wamp(target) then target = WampServer(target) end
   component.check(target, "app:route")
   local all = options.select(app.options, options.limits)
   for name, value in pairs(limits) do all[name] = value end
@@ -132,7 +135,8 @@ end
 
 ---Serves a component at a path.
 ---@param path string such as "/chat", "/room/{name}", "/item/{id:%d+}"
----@param target table|userdata a component, which gets WebSockets; or a layer with
+---@param target table|userdata a component, which gets WebSockets, or WAMP when it has
+---  one of onCall, onSubscribe, onUnSubscribe, onPublish and no onMessage; or a layer with
 ---  `handle` (WsServer, HttpServer, one of your own), which is asked as it is
 ---@param allowed_origins string[]? pages of these may connect (see OriginCheck);
 ---  { "*" } is everyone; none is the route's own host

@@ -16,6 +16,9 @@ component.events = {
   "run",
 }
 
+---The events of a component for a WampServer, beside onOpen, onClose and onError.
+component.wamp_events = { "onCall", "onSubscribe", "onUnSubscribe", "onPublish" }
+
 -- What a layer has from the next one. Events where none is as good as one that does
 -- nothing have a function that can be called without asking first.
 local plain_events = {
@@ -43,6 +46,17 @@ end
 ---@return boolean
 function component.is(value)
   for _, event in ipairs(component.events) do
+    if component.has(value, event) then return true end
+  end
+  return false
+end
+
+---Is `value` a component for a WampServer, and not one that reads messages by itself?
+---@param value any
+---@return boolean
+function component.is_for_wamp(value)
+  if component.has(value, "onMessage") then return false end
+  for _, event in ipairs(component.wamp_events) do
     if component.has(value, event) then return true end
   end
   return false
@@ -93,6 +107,15 @@ end
 local forwarders = {}
 for _, event in ipairs(plain_events) do forwarders[event] = forwarder(event) end
 for _, event in ipairs(passed_on) do forwarders[event] = forwarder(event) end
+
+-- Those of WAMP have more arguments, and come less often than messages.
+for _, event in ipairs(component.wamp_events) do
+  forwarders[event] = function(layer, ...)
+    local next_layer = layer.next
+    local handler = next_layer[event]
+    if handler then return handler(next_layer, ...) end
+  end
+end
 
 local function lookup(inherited, layer, name)
   if type(inherited) == "function" then return inherited(layer, name) end
@@ -145,7 +168,9 @@ function component.wrap(next_layer, layer)
   if type(layer) ~= "table" then
     raise("component.wrap: the layer must be a table; it is a %s", type(layer))
   end
-  if not component.has(next_layer, "handle") then component.check(next_layer, "component.wrap") end
+  if not component.has(next_layer, "handle") and not component.is_for_wamp(next_layer) then
+    component.check(next_layer, "component.wrap")
+  end
   local before, metatable = getmetatable(layer), {}
   for name, value in pairs(before or {}) do metatable[name] = value end
   local inherited = metatable.__index

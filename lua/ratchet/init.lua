@@ -37,6 +37,43 @@ local function namespace(prefix, modules)
   })
 end
 
+---@class ratchet.server
+---@field EchoServer ratchet.server.EchoServer
+---@field FlashPolicy ratchet.server.FlashPolicy
+---@field IpBlackList ratchet.server.IpBlackList
+---@field Limiter ratchet.server.Limiter
+---@field IoServer ratchet.server.IoServer
+
+---@class ratchet.http
+---@field HttpServer ratchet.http.HttpServer
+---@field Router ratchet.http.Router
+---@field OriginCheck ratchet.http.OriginCheck
+---@field Request ratchet.http.Request
+---@field Response ratchet.http.Response
+---@field Static ratchet.http.Static
+
+---@class ratchet.session
+---@field SessionProvider ratchet.session.SessionProvider
+---@field FileStore ratchet.session.FileStore
+---@field MemoryStore ratchet.session.MemoryStore
+---@field RedisStore ratchet.session.RedisStore
+---@field cookie table ratchet.session.cookie
+---@field php ratchet.session.php
+
+---@class ratchet.auth
+---@field jwt table ratchet.auth.jwt
+
+---@class ratchet.websocket
+---@field WsServer ratchet.websocket.WsServer
+
+---@class ratchet.wamp
+---@field WampServer ratchet.wamp.WampServer
+---@field ServerProtocol ratchet.wamp.ServerProtocol
+---@field Topic ratchet.wamp.Topic
+---@field TopicManager ratchet.wamp.TopicManager
+---@field WampConnection table ratchet.wamp.wamp_connection
+---@field json table ratchet.wamp.json
+
 ---@class ratchet
 ---@field App ratchet.App
 ---@field component { wrap: function, tell: function, around: function }
@@ -55,6 +92,13 @@ end
 ---@field onReload fun(fn: fun(version: string, before: string))
 ---@field reload fun()
 ---@field text table ratchet.text
+---@field testing table ratchet.testing
+---@field server ratchet.server
+---@field http ratchet.http
+---@field session ratchet.session
+---@field auth ratchet.auth
+---@field websocket ratchet.websocket
+---@field wamp ratchet.wamp
 ---@field version string
 return namespace("ratchet", {
   App = "ratchet.app",
@@ -74,6 +118,7 @@ return namespace("ratchet", {
   onReload = "ratchet.reload.record:hook",
   reload = "ratchet.reload:ask",
   text = "ratchet.text",
+  testing = "ratchet.testing",
   version = function() return native.core().version end,
   server = namespace("ratchet.server", {
     EchoServer = "ratchet.server.echo_server",
@@ -100,6 +145,14 @@ return namespace("ratchet", {
   }),
   auth = namespace("ratchet.auth", {
     jwt = "ratchet.auth.jwt",
+  }),
+  wamp = namespace("ratchet.wamp", {
+    WampServer = "ratchet.wamp.wamp_server",
+    ServerProtocol = "ratchet.wamp.server_protocol",
+    Topic = "ratchet.wamp.topic",
+    TopicManager = "ratchet.wamp.topic_manager",
+    WampConnection = "ratchet.wamp.wamp_connection",
+    json = "ratchet.wamp.json",
   }),
   websocket = namespace("ratchet.websocket", {
     WsServer = "ratchet.websocket.ws_server",

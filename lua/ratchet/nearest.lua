@@ -31,10 +31,11 @@ end
 ---be meant: about one letter in three may differ.
 ---@param name string
 ---@param known string[]
+---@param most number? how far the two may be apart, in place of that
 ---@return string?
-local function nearest(name, known)
+local function nearest(name, known, most)
   local best
-  local best_distance = math.max(2, math.ceil(#name / 3))
+  local best_distance = most or math.max(2, math.ceil(#name / 3))
   for _, candidate in ipairs(known) do
     local d = distance(name, candidate)
     if d < best_distance or (d == best_distance and not best) then

@@ -291,7 +291,9 @@ local function iterate(redis, kind, name)
   local subscriber = Subscriber(state.queue.settings)
   local inbox = Inbox(subscriber)
   local guard = newproxy(true)
-  getmetatable(guard).__gc = function() subscriber:close() end
+  -- Nothing can stop what a finalizer does (watchdog), so it does no more than this.
+  local function close() subscriber:close() end
+  getmetatable(guard).__gc = function() pcall(native.core().after, 0, close) end
   state.iterated[subscriber] = true
   subscriber:add(kind, name, inbox)
   return function()

@@ -15,6 +15,20 @@ describe("refuse", function()
     assert.are.same({ ["Content-Type"] = "text/plain; charset=utf-8" }, headers)
   end)
 
+  it("teaches in the log, and in development", function()
+    local function refused(fields)
+      return (select(2, refuse(layers.get("/chat", {}, fields), 400, "nobody here",
+        { lesson = "RFC 9110 1: come in" })))
+    end
+    assert.are.equal("nobody here\n", refused())
+    assert.are.same({ "info", "400 /chat: nobody here. RFC 9110 1: come in" },
+      core.logged[#core.logged])
+    assert.are.equal("nobody here. RFC 9110 1: come in\n", refused({ development = true }))
+    assert.are.equal("nobody here.\n", (select(2, refuse(layers.get("/"), 400, "nobody here.",
+      { lesson = "" }))))
+    assert.are.equal("400 /: nobody here.", core.logged[#core.logged][2])
+  end)
+
   local function body_of(status, fields)
     return (select(2, refuse(layers.get("/chat", {}, fields), status, "nobody here")))
   end

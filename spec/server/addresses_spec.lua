@@ -80,6 +80,13 @@ describe("addresses", function()
     assert.are.same({}, addresses.all())
   end)
 
+  it("forgets those that the core closes by itself", function()
+    open(8080)
+    addresses.forget()
+    assert.are.same({}, addresses.all())
+    assert.is_true(not core.unlistened or #core.unlistened == 0)
+  end)
+
   it("knows what stands in the way", function()
     open(8080)
     assert.is_nil(addresses.rival({ address = "0.0.0.0", port = 8080 }))

@@ -179,12 +179,20 @@ function fake_core.remove()
   package.loaded["ratchet.core"] = nil
 end
 
----The last line that was logged, as "level message"; nil when there is none.
+---A refusal's sentence without its lesson, which begins with the rule.
+---@param text string
+---@return string
+function fake_core.without_lesson(text)
+  return (text:gsub("%.? RFC %d+ [^\n]*", ""))
+end
+
+---The last line that was logged, as "level message", without its lesson; nil when there
+---is none.
 ---@param core table
 ---@return string?
 function fake_core.last_log(core)
   local line = core.logged[#core.logged]
-  return line and line[1] .. " " .. line[2]
+  return line and fake_core.without_lesson(line[1] .. " " .. line[2])
 end
 
 return fake_core

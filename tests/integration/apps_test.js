@@ -7,6 +7,7 @@ const fs = require('fs');
 const path = require('path');
 const { test } = require('./support/runner');
 const WebSocket = require('ws');
+const { connect: connectAutobahn } = require('./support/autobahn');
 const { launch } = require('./support/browser');
 const { apps } = require('./support/paths');
 const frames = require('./support/frames');
@@ -15,6 +16,7 @@ const { phpServer } = require('./support/php');
 const { freePort, redisServer } = require('./support/redis');
 const { rawUpstream, wsUpstream } = require('./support/upstream');
 const { poll, slow, sleep } = require('./support/wait');
+const { WampV1 } = require('./support/wamp_v1');
 
 const appOf = (name) => ({ file: path.join(apps, name, 'app.lua') });
 
@@ -306,7 +308,7 @@ test('message_logger: what goes in and out is in the log, and only there', async
   await server.logged(/went: 4001/);
   await (await t.open(server, '/quiet')).expectEcho('not logged');
   const lines = server.stderr.split('\n').map((line) =>
-    line.match(/info (\d+ 127\.0\.0\.1) (.*)$/)).filter(Boolean);
+    line.match(/info (\d+ 127\.0\.0\.1) (.*?)(?: \[\w+\])?$/)).filter(Boolean);
   assert.deepStrictEqual(lines.map((found) => found[2]), [
     'came', 'said "hello?ada"', 'hears "hello?ada"',
     `said "${'x'.repeat(60)}"... 100 bytes`, `hears "${'x'.repeat(60)}"... 100 bytes`,
@@ -674,4 +676,77 @@ test('php_login: who logs in on a page of PHP has that name in the chat', { ms: 
   await second.waitForSelector('#name');
   await ada.waitForSelector('#status:has-text("You were logged out.")');
   assert.deepStrictEqual([...ada.problems, ...bob.problems], []);
+});
+
+// A copy of the app, where no AutobahnJS is, serves its own client.
+function withoutAutobahn(t) {
+  const from = path.join(apps, 'wamp_pubsub');
+  for (const name of fs.readdirSync(from)) {
+    if (name !== 'node_modules') t.write(name, fs.readFileSync(path.join(from, name)));
+  }
+  return { file: t.temporary('app.lua') };
+}
+
+async function playPubSub(t, app, isAutobahn) {
+  const server = await t.server(app);
+  const browser = await launch();
+  t.atEnd(() => browser.close());
+  const enter = async (name) => {
+    const tab = await newTab(browser);
+    await tab.goto(server.url('http', 'localhost').replace(/[^/]*$/, ''));
+    await tab.waitForSelector('#status[data-open]');
+    await tab.fill('#name', name);
+    await tab.press('#name', 'Enter');
+    await tab.waitForSelector('#topics li:has-text("news")');
+    return tab;
+  };
+  const name = '<img src=x onerror=fail()>';
+  const ada = await enter('ada');
+  const bob = await enter(name);
+  await bob.waitForSelector('#status:has-text("news: 2 subscribed")');
+  assert.strictEqual(await ada.evaluate('"version" in autobahn'), isAutobahn);
+  await bob.fill('#text', '<script>fail()</script>');
+  await bob.press('#text', 'Enter');
+  for (const tab of [ada, bob]) {
+    await tab.waitForSelector(`#events li:has-text("${name}: <script>fail()</script>")`);
+  }
+  await ada.click('#topics button');
+  await ada.waitForSelector('#topics:not(:has(li))', { state: 'attached' });
+  await ada.fill('#topic', 'else where');
+  await ada.press('#topic', 'Enter');
+  await ada.waitForSelector('#status:has-text("else where: 1 subscribed")');
+  await ada.fill('#text', 'on news');
+  await ada.press('#text', 'Enter');
+  await bob.waitForSelector('#events li:has-text("ada: on news")');
+  assert.strictEqual(await ada.locator('#events li').count(), 1);
+  assert.deepStrictEqual([...ada.problems, ...bob.problems], []);
+}
+
+test('wamp_pubsub: two tabs of a browser, by AutobahnJS', { ms: 60000 },
+  (t) => playPubSub(t, appOf('wamp_pubsub'), true));
+
+test('wamp_pubsub: two tabs of a browser, by its own client', { ms: 60000 },
+  (t) => playPubSub(t, withoutAutobahn(t), false));
+
+test('wamp_pubsub: v1 and v2 clients, and what is no text', async (t) => {
+  const server = await t.server(appOf('wamp_pubsub'));
+  const url = `ws://localhost:${server.port}/wamp`;
+  const two = await connectAutobahn(t, url, {
+    transports: [{ type: 'websocket', url, headers: { origin: 'http://localhost' } }],
+  });
+  const one = await WampV1.connect(t, server, '/wamp', AT_HOME);
+  await one.subscribe('news');
+  assert.strictEqual(await one.call('name', 'ada'), 'ada');
+  assert.strictEqual(await two.call('count', ['news']), 1);
+  await one.publish('news', 'hello');
+  await one.expectEvent('news', { from: 'ada', text: 'hello' });
+  for (const bad of [7, null, [], {}, ' ', 'x'.repeat(501)]) {
+    await assert.rejects(two.publish('news', [bad], {}, { acknowledge: true }),
+      (error) => error.error === 'wamp.error.not_authorized');
+  }
+  await assert.rejects(one.call('name', []), { uri: 'bad_argument' });
+  await assert.rejects(one.call('name', 'x'.repeat(31)), { uri: 'bad_argument' });
+  await assert.rejects(one.call('count'), { uri: 'bad_argument' });
+  await assert.rejects(one.call('other'), { uri: 'no_such_procedure' });
+  await one.expectNothing();
 });

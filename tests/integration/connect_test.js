@@ -143,7 +143,7 @@ test('node ws: close codes both ways, pings, fragments', async (t) => {
   assert.deepStrictEqual(await lua(`${open}
     conn:close(4005, "from us")
     local none, why, code, reason = conn:receive(5)
-    return why, code, reason, conn:receive(1)`), ['closed', 4005, 'from us', null, 'closed', null, null]);
+    return why, code, reason, conn:receive(1)`), ['closed', 4005, 'from us', null, 'closed', 4005, 'from us']);
   await lua(`${open} conn:close()`);
   await poll(() => closed.length === 3, () => JSON.stringify(closed));
   await lua(`${open} conn:terminate()`);
@@ -405,6 +405,34 @@ test('a close that nobody waited for is told by the next receive', async (t) => 
   await peer.frame();
   peer.write(frames.frame('close', Buffer.from('\x0f\xa1gone', 'latin1'), { isMasked: false }));
   assert.deepStrictEqual(await asked, ['closed', 4001, 'gone']);
+});
+
+test('what nobody receives keeps no connection', async (t) => {
+  const { lua } = await driver(t);
+  const upstream = await rawUpstream(t);
+  const asked = lua(`local ratchet = require "ratchet"
+    local seen = setmetatable({}, { __mode = "k" })
+    local function ask()
+      local conn = assert(ratchet.connect("${url(upstream)}"))
+      seen[conn] = true
+      local message = conn:receive(5)
+      conn:close()
+      return message
+    end
+    local message = ask()
+    for _ = 1, 1000 do
+      ratchet.sleep(0.01)
+      collectgarbage()
+      if not next(seen) then return message end
+    end
+    return "the connection is still there"`);
+  const peer = await upstream.next();
+  const hello = (text) => frames.text(text, { isMasked: false });
+  await peer.accept([], Buffer.concat([hello('one'), hello('two'), hello('three')]));
+  await peer.frame();
+  peer.write(frames.frame('close', Buffer.from([0x03, 0xe8]), { isMasked: false }));
+  peer.socket.end();
+  assert.deepStrictEqual(await asked, ['one']);
 });
 
 test('frames right behind the 101 are not lost', async (t) => {

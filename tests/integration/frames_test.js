@@ -46,6 +46,14 @@ function header(first, second, length, bits) {
   return bytes;
 }
 
+test('a violation is a line in the log, with its rule and the cure', async (t) => {
+  const server = await t.server(QUIET);
+  const client = await t.open(server);
+  await client.send(f('text', 'hi', { isMasked: false }));
+  await server.logged(new RegExp('info 1002 to 127\\.0\\.0\\.1: A frame from a client is not ' +
+    'masked\\. RFC 6455 5\\.1: a client masks every frame; '));
+});
+
 // name, the frames, the code, and in which byte of them (counted from 1) the
 // violation lies: then the server must answer without the rest.
 const violations = [

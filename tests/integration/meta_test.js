@@ -58,6 +58,7 @@ local function members(userdata)
 end
 note("core", names(core))
 note("options", names(core.options))
+note("testbed", names(core.testbed))
 note("topic", members(core.topic("x")))
 note("endpoint", members(core.endpoint({})))
 core.users.onOnline, core.users.onOffline = print, print
@@ -93,6 +94,7 @@ async function namesOf(t, word) {
 const cases = [
   ['core', 'ratchet.core', 'core'],
   ['options', 'ratchet.core.Options', null],
+  ['testbed', 'ratchet.core.Testbed', 'Testbed'],
   ['caller', 'ratchet.Caller', 'Caller'],
   ['connection', 'ratchet.Connection', 'Connection'],
   ['redis', 'ratchet.RedisLink', 'RedisLink'],

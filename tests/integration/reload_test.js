@@ -887,7 +887,9 @@ test('drain: a new process takes over, nobody is turned away, and all come again
 async function serveApp(t, name) {
   const folder = path.join(apps, name);
   const files = {};
-  for (const one of fs.readdirSync(folder)) files[one] = fs.readFileSync(path.join(folder, one), 'utf8');
+  for (const one of fs.readdirSync(folder, { withFileTypes: true })) {
+    if (one.isFile()) files[one.name] = fs.readFileSync(path.join(folder, one.name), 'utf8');
+  }
   return serveEdited(t, files);
 }
 

@@ -7,6 +7,7 @@
 #include "check.h"
 #include "net/dial.h"
 #include "net/listener.h"
+#include "support_tls.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -33,7 +34,14 @@ static void ours_closed(void *owner) {
   told.closed++;
 }
 
-static const struct transport_events ours = {.closed = ours_closed};
+static size_t no_space(void *owner, uint8_t **bytes) {
+  (void)owner;
+  (void)bytes;
+  return 0;
+}
+
+static const struct transport_events ours = {.space = no_space,
+                                             .closed = ours_closed};
 
 static void on_done(void *owner, struct transport *transport, int error,
                     const char *reason) {
@@ -83,6 +91,7 @@ static void tear_down(void) {
   for (int i = 0; i < accepted; i++) others[i]->ops->close(others[i]);
   if (listener) listener_close(listener);
   loop_close(&loop);
+  tls_drain();
   pool_drain();
   CHECK_EQ(mem_in_use(), held);
 }
@@ -319,4 +328,74 @@ TEST(dial_says_when_there_is_no_memory) {
     CHECK(has_succeeded);
   }
   check_no_context();
+}
+
+/* ---- over TLS, to a server of our own */
+
+static struct tls_server *securing;
+
+static void other_ended(void *owner, int error) {
+  (void)owner;
+  (void)error;
+}
+
+static void other_closed(void *owner) {
+  (void)owner;
+}
+
+static const struct transport_events of_other = {
+    .space = no_space, .ended = other_ended, .closed = other_closed};
+
+static void on_accepted_secure(void *owner, struct transport *below) {
+  (void)owner;
+  struct transport *transport = tls_server_wrap(securing, below);
+  if (!transport) {
+    below->ops->close(below);
+    return;
+  }
+  transport->events = &of_other;
+  others[accepted++ % 64] = transport;
+  transport->ops->start_reading(transport);
+}
+
+/* As who has no memory for what it is to be: it is not taken over. */
+static void close_at_once(void *owner, struct transport *transport, int error,
+                          const char *reason) {
+  (void)owner;
+  CHECK_EQ(error, 0);
+  CHECK(!reason);
+  told.calls++;
+  transport->ops->close(transport);
+}
+
+static void dial_secure(dial_done done) {
+  char error[TLS_ERROR_MAX];
+  securing = tls_server_new(NULL, tls_test_server(), error);
+  CHECK(securing != NULL);
+  CHECK_EQ(listener_open_tcp(&loop, "127.0.0.1", 0, on_accepted_secure, NULL,
+                             &listener),
+           0);
+  struct dial_target target = {.host = "127.0.0.1",
+                               .port = listener_port(listener),
+                               .is_secure = true,
+                               .tls = *tls_test_client(),
+                               .server_name = "localhost"};
+  CHECK(dial_start(&loop, &target, PLENTY, done, &told) != NULL);
+  CHECK(run_until_told());
+  CHECK_TEXT(told.reason, "");
+  tls_server_free(securing);
+}
+
+TEST(dial_agrees_on_tls) {
+  set_up();
+  dial_secure(on_done);
+  tear_down();
+  CHECK_EQ(told.closed, 1);
+}
+
+TEST(dial_hands_tls_over_to_who_closes_it) {
+  set_up();
+  dial_secure(close_at_once);
+  tear_down();
+  CHECK_EQ(told.closed, 0);
 }

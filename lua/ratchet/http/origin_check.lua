@@ -23,6 +23,10 @@ local OriginCheck = class()
 
 local known_options = { allowMissing = "boolean", sameHost = "boolean" }
 
+-- What the log says behind the sentence.
+local FOREIGN = "RFC 6455 10.2: if its pages may connect, add that host to the allowed origins"
+local NAMELESS = "RFC 6455 10.2: browsers send one; allowMissingOrigin lets other programs in"
+
 local default_ports = { http = "80", https = "443", ws = "80", wss = "443" }
 
 -- Host and port, and nothing else: no user before an "@", no rest after a "]".
@@ -140,7 +144,8 @@ end
 ---@return any ... what the core takes as an answer
 function OriginCheck:handle(request)
   if self:allows(request.origin, request.host) then return self.next:handle(request) end
-  return refuse(request, 403, sentence(self, request))
+  return refuse(request, 403, sentence(self, request), { lesson = request.origin and FOREIGN
+    or NAMELESS })
 end
 
 return OriginCheck

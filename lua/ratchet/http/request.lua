@@ -1,6 +1,6 @@
 -- Request - what a client asked for. The core makes a plain table of what it
 -- parsed (method, target, version, rawHeaders, remoteAddress, remotePort, secure,
--- and upgradeStatus with upgradeReason when the request is no good handshake);
+-- and upgradeStatus with upgradeReason and upgradeLesson when the request is no good handshake);
 -- everything else is worked out here when it is first asked for, because most
 -- requests are never asked for most of it.
 --

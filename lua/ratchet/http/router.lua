@@ -226,21 +226,26 @@ local function refuse_method(request, allowed)
   table.sort(methods)
   local list = table.concat(methods, ", ")
   return refuse(request, 405, ("%s is not answered here, only %s"):format(
-    text.plain(request.method), list), { headers = { Allow = list } })
+    text.plain(request.method), list), { headers = { Allow = list },
+    lesson = "RFC 9110 15.5.6: use one of these, or add a route for the method" })
 end
 
 local function refuse_host(request, names)
   local asked = request.host and "Host header was " .. text.quote(request.host)
     or "there was no Host header"
   return refuse(request, 404, ("%s, this route answers to %s"):format(
-    asked, table.concat(names, " or ")), { level = "warn" })
+    asked, table.concat(names, " or ")), { level = "warn",
+    lesson = 'RFC 9110 7.4: give the route, or the App, the host that clients write, or "" for '
+      .. "any; a proxy has to pass Host on" })
 end
 
 local function refuse_path(router, request)
   local without_slash = request.path:match("^(.+)/$")
   local other = without_slash or request.path .. "/"
   local hint = router.literal[other] and (", but %s does"):format(text.quote(other)) or ""
-  return refuse(request, 404, "no route has this path" .. hint)
+  return refuse(request, 404, "no route has this path" .. hint, {
+    lesson = "RFC 9110 15.5.5: paths are compared whole and with case; `ratchet-lua check` lists "
+      .. "the routes" })
 end
 
 -- Nobody answers; finds out why, which costs a second walk.
@@ -256,7 +261,8 @@ end
 ---@return any ... what the core takes as an answer
 function Router:handle(request)
   if not uri.is_well_encoded(request.target) then
-    return refuse(request, 400, "the percent-encoding of the address is broken")
+    return refuse(request, 400, "the percent-encoding of the address is broken", {
+      lesson = 'RFC 3986 2.1: two hexadecimal digits follow a "%"; the sign itself is %25' })
   end
   local target, params = self:find(request)
   if not target then return explain(self, request) end

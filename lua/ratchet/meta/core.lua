@@ -28,6 +28,7 @@ function Endpoint:with(component) end
 ---@field noFollow integer O_NOFOLLOW of open(2), which luv does not tell
 ---@field handed ratchet.core.Handed[] the listening sockets that whoever started the
 ---  program handed over with it (sd_listen_fds(3)); for listen to take one by its fd
+---@field testbed ratchet.core.Testbed what ratchet.testing stands on
 ---@field users ratchet.Users which connections are whose
 ---@field connectionMethods table<string, function> the methods of all connections; what
 ---  is put there takes effect with the next call
@@ -332,6 +333,47 @@ function core.log(level, message) end
 ---@param url string
 function core.announce(url) end
 
+---Ends a command (`ratchet-lua NAME`) at the end of this turn of the loop. Raises in an
+---app.
+---@param status integer the exit status, 0 to 255
+function core.finish(status) end
+
+---While a testbed is open, what listens on a port and who connects to that port are in a
+---network of its own, whatever the name of the host, and the clock stands still. The
+---task that has opened it is the test. When nothing moves any more and the test waits, for
+---whatever it is, the clock goes to the next alarm.
+---@class ratchet.core.Testbed
+local Testbed = {}
+
+---Opens it. Raises when one is open, or when it is not a task that calls.
+---@param isLive boolean? the network is the kernel's, on 127.0.0.1
+function Testbed.open(isLive) end
+
+---Waits until nothing moves any more, and lets no time pass. Raises where it is not the
+---test that calls.
+function Testbed.settle() end
+
+---Says goodbye (1001) to everybody, as SIGTERM does, and waits until they are gone, or the
+---time for that is over. Nobody listens any more. Raises as settle does.
+function Testbed.drain() end
+
+---Ends every listener, connection, timer and task but the test itself, and what was begun
+---by luv, without telling who waits. Raises as settle does.
+---@return boolean isDone false while connections are on their way out: settle, and sweep
+---  again
+function Testbed.sweep() end
+
+---Closes it, and the clock goes on from where it stands. Raises before a sweep has
+---returned true.
+function Testbed.close() end
+
+---Makes the network of a connection that goes out in the testbed bad.
+---@param conn ratchet.Connection
+---@param impairment { rate: integer?, pieces: integer[]? } bytes a second each way, 0 or
+---  nil for no limit; the sizes of the pieces in which what is sent arrives, over and over
+---@return boolean done false for a connection that is gone, or is in no testbed
+function Testbed.impair(conn, impairment) end
+
 ---Seconds on a clock that never goes back; only differences mean something.
 ---@return number
 function core.now() end
@@ -561,8 +603,8 @@ function Connection:terminate() end
 ---@param seconds number? how long to wait at most
 ---@return string? message nil when there is none
 ---@return boolean|"timeout"|"closed" isBinary or why there is no message
----@return integer? code with "closed": as onClose gets it; nil when onClose or an
----  earlier receive was told of it
+---@return integer? code with "closed": as onClose gets it; nil when onClose was
+---  told of it
 ---@return string? reason
 function Connection:receive(seconds) end
 
@@ -738,5 +780,6 @@ function Users:online() end
 ---@field upgradeStatus integer? 400, 405 or 426 when it is no good handshake
 ---  (RFC 6455 4.2.1); nil when it is
 ---@field upgradeReason string? what is wrong with it, one sentence
+---@field upgradeLesson string? which rule was broken, and what cures it, for the log
 
 return core

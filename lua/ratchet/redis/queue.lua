@@ -9,6 +9,10 @@
 --
 -- A command costs no table and no closure: the slots are parts of arrays, and deadlines
 -- are counted in ticks of one timer, which runs only while something is awaited.
+--
+-- A handler may be stopped at any line (handlerBudget, no memory), so also between a
+-- command and its slot; all later replies would be told to the wrong handlers. Whoever
+-- finds that `is_giving` was left behind gives the connection up.
 
 local class = require "ratchet.class"
 local log = require "ratchet.log"
@@ -39,6 +43,7 @@ function Queue.new(settings)
     patience = settings.timeout > 0 and TICKS or math.huge,
     is_closed = false,
     is_up = false,
+    is_giving = false, -- a command is written, its slot is not
     link = false,
     timer = false,
   }, Queue)
@@ -91,7 +96,14 @@ local function rewind(queue)
   queue.head, queue.sent, queue.tail, queue.expired = 1, 1, 1, 1
 end
 
+local function mend(queue)
+  local why = "a handler was stopped in the middle of a command"
+  if queue.is_up then return queue.line:lose(why) end
+  on_down(queue, why)
+end
+
 function on_reply(queue, value, err)
+  if queue.is_giving then return mend(queue) end
   local head = queue.head
   if head == queue.sent then
     queue.line:lose(err or "the server sent a reply that nobody asked for")
@@ -106,6 +118,7 @@ function on_reply(queue, value, err)
 end
 
 function on_up(queue)
+  if queue.is_giving then mend(queue) end
   queue.is_up, queue.link = true, queue.line.link
   queue.heard = queue.ticks
   for i = queue.sent, queue.tail - 1 do
@@ -120,9 +133,10 @@ end
 
 -- What was sent may have been carried out, or not: it is not sent again.
 function on_down(queue, reason, is_final)
-  queue.is_up, queue.link = false, false
+  local is_broken = queue.is_giving
+  queue.is_up, queue.link, queue.is_giving = false, false, false
   fail_until(queue, queue.sent, "connection lost")
-  if is_final then
+  if is_final or is_broken then
     fail_until(queue, queue.tail, reason)
     queue.unsent_bytes = 0
   end
@@ -166,6 +180,7 @@ local function stop_ticking(queue)
 end
 
 local function tick(queue)
+  if queue.is_giving then mend(queue) end
   queue.ticks = queue.ticks + 1
   expire(queue)
   if is_silent(queue) then
@@ -210,8 +225,10 @@ end
 ---@return true? given
 ---@return string|integer? why not; a number: which argument is neither string nor number
 function Queue:give(slot, ...)
+  if self.is_giving then mend(self) end
   local why = obstacle(self, 1)
   if why then return nil, why end
+  self.is_giving = true
   local ok, bad
   if self.is_up then
     ok, bad = self.link:write(...)
@@ -219,8 +236,9 @@ function Queue:give(slot, ...)
     ok, bad = native.core().redisCommand(...)
     if ok then ok, bad = keep_unsent(self, ok) end
   end
+  if ok then push(self, slot) end
+  self.is_giving = false
   if not ok then return nil, bad end
-  push(self, slot)
   return true
 end
 
@@ -231,15 +249,18 @@ end
 ---@return true? given
 ---@return string? why not
 function Queue:give_batch(batch, count, bytes)
+  if self.is_giving then mend(self) end
   local why = obstacle(self, count)
   if why then return nil, why end
+  self.is_giving = true
   local ok
   if self.is_up then ok, why = self.link:append(bytes) else ok, why = keep_unsent(self, bytes) end
-  if not ok then return nil, why end
-  for i = 1, count do
+  for i = 1, ok and count or 0 do
     if i > 1 and not self.is_up then self.unsent[self.tail] = "" end
     push(self, batch)
   end
+  self.is_giving = false
+  if not ok then return nil, why end
   return true
 end
 

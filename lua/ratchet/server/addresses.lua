@@ -194,6 +194,11 @@ function addresses.close()
   close_those(function() return true end)
 end
 
+---Forgets all of them: the core has closed them, or will.
+function addresses.forget()
+  open = {}
+end
+
 ---All of them.
 ---@return ratchet.Address[]
 function addresses.all()

@@ -80,11 +80,11 @@ local upgrade_headers = {
   ["Sec-WebSocket-Version"] = "13",
 }
 
-local function refuse_handshake(request, status, reason)
+local function refuse_handshake(request, status, reason, lesson)
   local headers
   if status == 426 then headers = upgrade_headers end
   if status == 405 then headers = { Allow = "GET" } end
-  return refuse(request, status, reason, { headers = headers })
+  return refuse(request, status, reason, { headers = headers, lesson = lesson })
 end
 
 local function refuse_protocols(request, spoken)
@@ -94,7 +94,9 @@ local function refuse_protocols(request, spoken)
   local headers = { ["Sec-WebSocket-Protocol"] = table.concat(spoken, ", ") }
   for name, value in pairs(upgrade_headers) do headers[name] = value end
   local sentence = ("%s; spoken: %s"):format(what, text.list(spoken))
-  return refuse(request, 426, sentence, { headers = headers })
+  return refuse(request, 426, sentence, { headers = headers,
+    lesson = "RFC 6455 4.2.2: let the client offer one of these, or getSubProtocols name its; "
+      .. "setStrictSubProtocolCheck(false) lets it in without" })
 end
 
 -- What onUpgrade returned, when it did not accept: only a status refuses, so that
@@ -135,7 +137,8 @@ end
 ---@return any ... what the core takes as an answer
 function WsServer:handle(request)
   if request.upgradeStatus then
-    return refuse_handshake(request, request.upgradeStatus, request.upgradeReason)
+    return refuse_handshake(request, request.upgradeStatus, request.upgradeReason,
+      request.upgradeLesson)
   end
   local app = self.component
   local spoken = spoken_by(app)
