@@ -61,7 +61,8 @@ local function watch_one(folder)
   local uv = require "luv"
   if watched[folder] or count >= MOST_FOLDERS then return end
   local handle = native.core().ownHandle(uv.new_fs_event())
-  if not handle:start(folder, {}, function(...) on_event(folder, ...) end) then return handle:close() end
+  local function on_its_event(...) on_event(folder, ...) end
+  if not handle:start(folder, {}, on_its_event) then return handle:close() end
   handle:unref()
   watched[folder], count = handle, count + 1
   seen_new = true
