@@ -139,7 +139,7 @@ test('check: the apps of this repository have no mistake', async (t) => {
   for (const name of fs.readdirSync(path.join(root, 'apps'))) {
     const file = path.join(root, 'apps', name, 'app.lua');
     if (!fs.existsSync(file)) continue;
-    const run = await piped(t, ['check', file]).end().ends(0);
+    const run = await piped(t, ['check', file], { cwd: root }).end().ends(0);
     assert.match(run.stdout, /nothing was found\n$/, name);
   }
 });

@@ -2,6 +2,8 @@
 what it saw as one line of JSON."""
 
 import asyncio
+import base64
+import hashlib
 import json
 import sys
 
@@ -96,8 +98,10 @@ class Session(ApplicationSession):
         from autobahn.wamp import auth
         key = self.secret.encode()
         if "salt" in challenge.extra:
-            key = auth.derive_key(self.secret.encode(), challenge.extra["salt"].encode(),
-                                  challenge.extra["iterations"], challenge.extra["keylen"])
+            # auth.derive_key does not go with the cryptography library of Debian 13.
+            key = base64.b64encode(hashlib.pbkdf2_hmac(
+                "sha256", key, challenge.extra["salt"].encode(),
+                challenge.extra["iterations"], challenge.extra["keylen"]))
         return auth.compute_wcs(key, challenge.extra["challenge"].encode()).decode()
 
     async def onJoin(self, joined):
