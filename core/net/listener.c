@@ -115,21 +115,37 @@ static int resolve(struct loop *loop, const char *host, int port,
   return 0;
 }
 
+/* The system must know before the socket is bound, and libuv's makes none until
+ * then. */
+static int share_port(struct listener *made, int family) {
+  int one = 1;
+  int fd = socket(family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+  if (fd < 0) return -errno;
+  int error = setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &one, sizeof one);
+  error = error ? -errno : uv_tcp_open(&made->uv.tcp, fd);
+  if (error) close(fd);
+  return error;
+}
+
 static int open_tcp(struct listener *made, const char *host, int port,
-                    unsigned flags) {
+                    unsigned options) {
   struct sockaddr_storage address = {0};
+  unsigned flags = options & LISTENER_SIX_ONLY ? UV_TCP_IPV6ONLY : 0;
   int error = resolve(made->loop, host, port, &address);
+  if (!error && (options & LISTENER_SHARED)) {
+    error = share_port(made, address.ss_family);
+  }
   if (error) return error;
   return uv_tcp_bind(&made->uv.tcp, (struct sockaddr *)&address, flags);
 }
 
 static int listen_on_tcp(struct loop *loop, const char *host, int port,
-                         unsigned flags, listener_accepted accepted,
+                         unsigned options, listener_accepted accepted,
                          void *owner, struct listener **listener) {
   if (port < 0 || port > 65535) return UV_EINVAL;
   struct listener *made = listener_new(loop, STREAM_TCP, accepted, owner);
   if (!made) return UV_ENOMEM;
-  return listen_or_close(made, open_tcp(made, host, port, flags), listener);
+  return listen_or_close(made, open_tcp(made, host, port, options), listener);
 }
 
 /* A live one has any port, for the app itself may be running beside its test.
@@ -173,23 +189,19 @@ static int listen_in_network(struct loop *loop, int port,
   return 0;
 }
 
+int listener_open_tcp_with(struct loop *loop, const char *host, int port,
+                           unsigned options, listener_accepted accepted,
+                           void *owner, struct listener **listener) {
+  if (loop->network) {
+    return listen_in_network(loop, port, accepted, owner, listener);
+  }
+  return listen_on_tcp(loop, host, port, options, accepted, owner, listener);
+}
+
 int listener_open_tcp(struct loop *loop, const char *host, int port,
                       listener_accepted accepted, void *owner,
                       struct listener **listener) {
-  if (loop->network) {
-    return listen_in_network(loop, port, accepted, owner, listener);
-  }
-  return listen_on_tcp(loop, host, port, 0, accepted, owner, listener);
-}
-
-int listener_open_tcp6(struct loop *loop, const char *host, int port,
-                       listener_accepted accepted, void *owner,
-                       struct listener **listener) {
-  if (loop->network) {
-    return listen_in_network(loop, port, accepted, owner, listener);
-  }
-  return listen_on_tcp(loop, host, port, UV_TCP_IPV6ONLY, accepted, owner,
-                       listener);
+  return listener_open_tcp_with(loop, host, port, 0, accepted, owner, listener);
 }
 
 static int open_pipe(struct listener *made, const char *path, int mode) {

@@ -18,11 +18,15 @@ typedef void (*listener_accepted)(void *owner, struct transport *transport);
 int listener_open_tcp(struct loop *loop, const char *host, int port,
                       listener_accepted accepted, void *owner,
                       struct listener **listener);
-/* As that, for IPv6 alone: "::" otherwise takes IPv4 too. UV_EINVAL for an
- * address of IPv4. */
-int listener_open_tcp6(struct loop *loop, const char *host, int port,
-                       listener_accepted accepted, void *owner,
-                       struct listener **listener);
+/* As that, with some of these. */
+enum listener_option {
+  LISTENER_SIX_ONLY = 1, /* "::" otherwise takes IPv4 too; UV_EINVAL for an
+                          * address of IPv4 */
+  LISTENER_SHARED = 2,   /* with other processes that say so (SO_REUSEPORT) */
+};
+int listener_open_tcp_with(struct loop *loop, const char *host, int port,
+                           unsigned options, listener_accepted accepted,
+                           void *owner, struct listener **listener);
 /* A unix socket at `path`, as in local_socket.h. */
 int listener_open_pipe(struct loop *loop, const char *path, int mode,
                        listener_accepted accepted, void *owner,

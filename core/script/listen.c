@@ -264,11 +264,14 @@ static int open_tcp(lua_State *L, struct script *script,
                     struct script_service *service) {
   const char *host = text_field(L, "address", "127.0.0.1");
   int port = integer_field(L, "port", 0);
+  unsigned options = 0;
   lua_getfield(L, 1, "ipv6Only");
-  bool is_six = lua_toboolean(L, -1);
-  lua_pop(L, 1);
-  return (is_six ? listener_open_tcp6 : listener_open_tcp)(
-      script->loop, host, port, on_accepted, service, &service->listener);
+  if (lua_toboolean(L, -1)) options |= LISTENER_SIX_ONLY;
+  lua_getfield(L, 1, "reusePort");
+  if (lua_toboolean(L, -1)) options |= LISTENER_SHARED;
+  lua_pop(L, 2);
+  return listener_open_tcp_with(script->loop, host, port, options, on_accepted,
+                                service, &service->listener);
 }
 
 static int open_listener(lua_State *L, struct script *script,

@@ -264,7 +264,7 @@ function App:users()
 end
 
 ---Listens at one more address, beside the one that the app was made with.
----@param given table { address=, port=, ipv6Only= }, { unix=, mode= }, { fd= }, or
+---@param given table { address=, port=, ipv6Only=, reusePort= }, { unix=, mode= }, { fd= }, or
 ---  { systemd= }; with any of them, proxyProtocol= and tls= (false: none, though the
 ---  app has it)
 ---@return ratchet.App self

@@ -17,6 +17,8 @@ describe("listen.check", function()
     assert.are.same({ address = "::1", port = 81 }, check({ address = "[::1]", port = 81 }))
     assert.are.same({ address = "::1", port = 0, ipv6Only = true },
       check({ port = 0, ipv6Only = true }))
+    assert.are.same({ address = "127.0.0.1", port = 81, reusePort = true },
+      check({ port = 81, reusePort = true }))
   end)
 
   it("takes a unix socket, a descriptor, a name", function()

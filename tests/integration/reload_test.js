@@ -10,6 +10,7 @@ const { WebSocketServer } = require('ws');
 const { launch } = require('./support/browser');
 const { apps } = require('./support/paths');
 const { RawClient } = require('./support/raw');
+const { Server } = require('./support/server');
 const { redisServer } = require('./support/redis');
 const { test } = require('./support/runner');
 const { appText, serveEdited, talk } = require('./support/reloading');
@@ -878,6 +879,30 @@ test('drain: a new process takes over, nobody is turned away, and all come again
   assert.ok(Math.max(...times) - Math.min(...times) > 500, 'not all at once');
   await old.server.exit();
   assert.match((await old.fail()), /cannot be asked/);
+});
+
+test('drain: two processes listen on one port where both say so', async (t) => {
+  const text = (word, port, rest) => `${simple(word).replace('("localhost", 8080)', '("", false)')
+    .replace('app:run()', `app:listen{ port = ${port}${rest} } app:run()`)}`;
+  const options = { port: false, descriptors: false };
+  const shared = ', reusePort = true';
+  const old = await serveEdited(t, { 'app.lua': text('old', 0, shared) }, options);
+  const { port } = old.server;
+  const client = await t.open(old.server);
+  const alone = new Server(t.app(text('alone', port, '')), { port: false, expectStatus: 1 });
+  alone.spawn();
+  await alone.exit();
+  assert.match(alone.stderr, /address already in use/);
+  const fresh = await serveEdited(t, { 'app.lua': text('new', port, shared) }, options);
+  await old.run('drain', '--seconds', '0.2', '--pid', String(old.server.pid));
+  assert.strictEqual((await client.closeFrame()).code, 1012);
+  await client.close(1012);
+  await old.server.exit();
+  for (let i = 0; i < 5; i++) {
+    const again = await t.open(fresh.server);
+    await again.text('');
+    assert.match(String((await again.nextFrame()).payload), /^new\d+$/);
+  }
 });
 
 // ---- the apps

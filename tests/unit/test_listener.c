@@ -692,16 +692,17 @@ TEST(listener_takes_ipv4_over_ipv6_unless_told_not_to) {
     int port = listener_port(listener);
     listener_close(listener);
     some_turns();
-    CHECK_EQ(
-        listener_open_tcp6(&loop, "::", port, on_accepted, &end, &listener), 0);
+    CHECK_EQ(listener_open_tcp_with(&loop, "::", port, LISTENER_SIX_ONLY,
+                                    on_accepted, &end, &listener),
+             0);
     CHECK_EQ(
         listener_open_tcp(&loop, "127.0.0.1", port, on_accepted, &end, &second),
         0);
     listener_close(second);
   }
-  CHECK_EQ(
-      listener_open_tcp6(&loop, "127.0.0.1", 0, on_accepted, &end, &second),
-      UV_EINVAL);
+  CHECK_EQ(listener_open_tcp_with(&loop, "127.0.0.1", 0, LISTENER_SIX_ONLY,
+                                  on_accepted, &end, &second),
+           UV_EINVAL);
   tear_down();
 }
 

@@ -97,6 +97,8 @@ function core.endpoint(component, options) end
 ---@field address string? an IP address; "0.0.0.0" and "::" are all of this machine;
 ---  "127.0.0.1" when not given
 ---@field port integer? 0, which it is when not given, for any free one
+---@field reusePort boolean? other processes that say so may listen there, too
+---  (SO_REUSEPORT, socket(7)), of the same user; false when not given
 ---@field ipv6Only boolean? "::" otherwise takes IPv4 too; EINVAL when the address is not
 ---  of IPv6
 ---@field path string? in place of both: a unix socket, whose file is removed at the end.

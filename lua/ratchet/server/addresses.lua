@@ -23,7 +23,7 @@ local trial -- while code is loaded to the side: { claims = address to serving, 
 
 local function key_of(wanted)
   local parts = {}
-  for _, name in ipairs({ "address", "port", "ipv6Only", "path", "mode", "fd" }) do
+  for _, name in ipairs({ "address", "port", "ipv6Only", "reusePort", "path", "mode", "fd" }) do
     parts[#parts + 1] = tostring(wanted[name])
   end
   return table.concat(parts, " ")

@@ -53,7 +53,7 @@ function IoServer.factory(app, port, address, given)
 end
 
 ---Listens at one more address, as app:listen does.
----@param given table { address=, port=, ipv6Only= }, { unix=, mode= }, { fd= }, or
+---@param given table { address=, port=, ipv6Only=, reusePort= }, { unix=, mode= }, { fd= }, or
 ---  { systemd= }
 ---@return ratchet.server.IoServer self
 function IoServer:listen(given)

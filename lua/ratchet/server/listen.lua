@@ -35,7 +35,7 @@ local fd_cures = {
 
 -- What says where, and what goes with each.
 local places = {
-  port = { address = true, ipv6Only = true },
+  port = { address = true, ipv6Only = true, reusePort = true },
   unix = { mode = true },
   fd = {},
   systemd = {},
@@ -45,6 +45,7 @@ local known = {
   address = "string",
   port = "port",
   ipv6Only = "boolean",
+  reusePort = "boolean",
   unix = "path",
   mode = "mode",
   fd = "descriptor",
@@ -79,7 +80,7 @@ local function without_brackets(address)
 end
 
 ---What app:listen is given, as core.listen takes it.
----@param given table address, port, ipv6Only; or unix, mode; or fd; or systemd; with any,
+---@param given table address, port, ipv6Only, reusePort; or unix, mode; or fd; or systemd; with any,
 ---  proxyProtocol and tls
 ---@param where string what was called, for the message
 ---@return table wanted
@@ -96,6 +97,7 @@ function listen.check(given, where)
   elseif place == "port" then
     wanted.address = without_brackets(given.address or given.ipv6Only and "::1" or "127.0.0.1")
     wanted.port, wanted.ipv6Only = given.port, given.ipv6Only
+    wanted.reusePort = given.reusePort
   else
     wanted.fd, wanted.systemd = given.fd, given.systemd
   end
@@ -240,6 +242,7 @@ local function obey_command_line(list)
         address = address_wanted(given.host) or wanted.address,
         port = given.port or wanted.port,
         ipv6Only = wanted.ipv6Only,
+        reusePort = wanted.reusePort,
         proxyProtocol = wanted.proxyProtocol,
         tls = wanted.tls,
       }
