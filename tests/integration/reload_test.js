@@ -894,7 +894,7 @@ test('drain: two processes listen on one port where both say so', async (t) => {
   await alone.exit();
   assert.match(alone.stderr, /address already in use/);
   const fresh = await serveEdited(t, { 'app.lua': text('new', port, shared) }, options);
-  await old.run('drain', '--seconds', '0.2', '--pid', String(old.server.pid));
+  await old.run('drain', '--seconds', '1', '--pid', String(old.server.pid));
   assert.strictEqual((await client.closeFrame()).code, 1012);
   await client.close(1012);
   await old.server.exit();
