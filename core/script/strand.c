@@ -29,10 +29,15 @@ struct strand {
   struct waiter *receiver; /* waits for the next event, or NULL */
   struct list timers;
   struct list queue;
-  size_t count, bytes;
-  enum line line;
+  size_t bytes;
+  uint32_t count;
+  uint8_t line; /* enum line */
   bool is_busy; /* one of its events is being run */
 };
+
+/* A handler that waits costs one of these: the pool's next class is twice as
+ * large. */
+_Static_assert(sizeof(struct strand) <= 256, "a strand has grown");
 
 struct queued_event {
   struct list link;
@@ -295,7 +300,7 @@ void strand_closed(struct connection *conn) {
 /* ---- what is received */
 
 enum line strand_line(const struct connection *conn) {
-  return conn->app ? strand_of(conn)->line : LINE_NONE;
+  return conn->app ? (enum line)strand_of(conn)->line : LINE_NONE;
 }
 
 bool strand_begin_line(struct script *script, struct connection *conn,
