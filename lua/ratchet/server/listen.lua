@@ -80,8 +80,8 @@ local function without_brackets(address)
 end
 
 ---What app:listen is given, as core.listen takes it.
----@param given table address, port, ipv6Only, reusePort; or unix, mode; or fd; or systemd; with any,
----  proxyProtocol and tls
+---@param given table address, port, ipv6Only, reusePort; or unix, mode; or fd; or systemd;
+---  with any, proxyProtocol and tls
 ---@param where string what was called, for the message
 ---@return table wanted
 function listen.check(given, where)
