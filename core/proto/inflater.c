@@ -26,6 +26,7 @@ struct inflater {
 };
 
 enum { AT_BLOCK = 128, UNUSED_BITS = 63 }; /* in stream.data_type */
+enum { TAIL = 4 };                         /* bytes */
 
 struct inflater *inflater_new(int window_bits, bool keeps_context) {
   struct inflater *inflater = mem_alloc(sizeof *inflater);
@@ -67,7 +68,7 @@ static bool prepare(struct inflater *inflater) {
 
 /* Gives zlib what comes next. */
 static void feed(struct inflater *inflater) {
-  static const uint8_t tail[] = {0x00, 0x00, 0xFF, 0xFF};
+  static const uint8_t tail[TAIL] = {0x00, 0x00, 0xFF, 0xFF};
   z_stream *stream = &inflater->stream;
   if (stream->avail_in > 0) return;
   if (inflater->rest_length > 0) {
@@ -80,7 +81,7 @@ static void feed(struct inflater *inflater) {
   } else if (!inflater->is_in_tail) {
     inflater->is_in_tail = true;
     stream->next_in = (Bytef *)tail;
-    stream->avail_in = sizeof tail;
+    stream->avail_in = TAIL;
   }
 }
 
@@ -89,10 +90,12 @@ static bool is_fed_up(const struct inflater *inflater) {
 }
 
 /* Behind a last block. Some senders end there and leave out the empty block
- * whose first byte would still be in the message; nothing is lost by that. */
+ * whose first byte would still be in the message; nothing is lost by that. The
+ * tail may have been given already: where the room ends just before the block
+ * does, zlib has taken the whole message and not said yet that it was over. */
 static bool is_over(const struct inflater *inflater) {
-  return inflater->stream.avail_in == 0 && inflater->rest_length == 0 &&
-         !inflater->is_in_tail;
+  uInt untouched = inflater->is_in_tail ? TAIL : 0;
+  return inflater->stream.avail_in == untouched && inflater->rest_length == 0;
 }
 
 static enum inflater_result judge_end(const struct inflater *inflater) {

@@ -40,6 +40,8 @@ static const struct {
     {"7.2.3.6 D30 nothing", "00", ""},
     {"no bytes at all", "", ""},
     {"a last block and nothing more", "F348CDC9C90700", "Hello"},
+    {"a last block that ends with its room", "F348CDC9C10700",
+     "Hellllllllllllllllllllllllllllll"},
     {"a last block between others", "F348CDC9C90700 F248CDC9C90700",
      "HelloHello"},
     {"stored blocks of nothing", "00 0000 FFFF 00 0000 FFFF 00", ""},
