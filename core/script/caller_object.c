@@ -57,22 +57,9 @@ struct outcome {
   bool is_heard; /* somebody waited for it */
 };
 
-static void push_answer(lua_State *L, const struct outcome *outcome) {
-  const struct http_answer *answer = outcome->answer;
-  lua_createtable(L, 0, 5);
-  lua_pushinteger(L, answer->status);
-  lua_setfield(L, -2, "status");
-  script_set_text(L, "reason", answer->phrase);
-  lua_pushfstring(L, "1.%d", answer->head.minor);
-  lua_setfield(L, -2, "version");
-  request_push_headers(L, answer->head.headers, answer->head.count);
-  lua_setfield(L, -2, "rawHeaders");
-  script_set_text(L, "body", outcome->body);
-}
-
 static int push_outcome(lua_State *L, const struct outcome *outcome) {
   if (outcome->answer) {
-    push_answer(L, outcome);
+    answer_push(outcome->object->script, L, outcome->answer, outcome->body);
     return 1;
   }
   if (!outcome->message) {
@@ -202,16 +189,24 @@ static struct caller_object *new_object(lua_State *L) {
   return object;
 }
 
-/* The strings stay alive in the table at index 1. */
+/* It stays alive in the table at index 1; a number would be made one that
+ * nobody keeps. */
+static const char *read_text(lua_State *L, const char *name) {
+  lua_getfield(L, 1, name);
+  if (!lua_isnil(L, -1) && lua_type(L, -1) != LUA_TSTRING) {
+    luaL_error(L, "%s must be a string", name);
+  }
+  const char *text = lua_tostring(L, -1);
+  lua_pop(L, 1);
+  return text;
+}
+
 static struct dial_target read_target(lua_State *L) {
-  struct dial_target target = {0};
-  lua_getfield(L, 1, "path");
-  lua_getfield(L, 1, "host");
+  struct dial_target target = {.path = read_text(L, "path"),
+                               .host = read_text(L, "host")};
   lua_getfield(L, 1, "port");
-  target.path = lua_tostring(L, -3);
-  target.host = lua_tostring(L, -2);
   target.port = (int)lua_tointeger(L, -1);
-  lua_pop(L, 3);
+  lua_pop(L, 1);
   secure_read_target(L, 1, &target);
   if (!target.path && !target.host) luaL_error(L, "host or path is missing");
   return target;

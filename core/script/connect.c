@@ -61,23 +61,6 @@ void connects_end(struct script *script) {
 
 /* ---- what becomes of it */
 
-void connect_push_answer(struct script *script, lua_State *L,
-                         const struct http_answer *answer, struct slice body) {
-  luaL_checkstack(L, 6, "answer");
-  lua_createtable(L, 0, 6);
-  lua_pushinteger(L, answer->status);
-  lua_setfield(L, -2, "status");
-  script_set_text(L, "reason", answer->phrase);
-  lua_pushfstring(L, "%d.%d", answer->head.major, answer->head.minor);
-  lua_setfield(L, -2, "version");
-  request_push_headers(L, answer->head.headers, answer->head.count);
-  lua_setfield(L, -2, "rawHeaders");
-  script_set_text(L, "body", body);
-  if (script->answer_metatable == LUA_NOREF) return;
-  script_push_held(script, L, script->answer_metatable);
-  lua_setmetatable(L, -2);
-}
-
 /* Why there is no connection. */
 struct failure {
   struct script *script;
@@ -95,7 +78,7 @@ static int work_tell(lua_State *L) {
   lua_pushnil(L);
   lua_pushstring(L, failure->reason);
   if (failure->answer) {
-    connect_push_answer(failure->script, L, failure->answer, failure->body);
+    answer_push(failure->script, L, failure->answer, failure->body);
   }
   lua_call(L, lua_gettop(L) - 1, 0);
   return 0;

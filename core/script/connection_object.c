@@ -264,7 +264,7 @@ static int push_response(lua_State *L, struct connection_object *object) {
   struct connection *conn = object->conn;
   struct http_answer answer;
   if (!conn || !connection_answer_head(conn, &answer)) return 0;
-  connect_push_answer(script_of(L), L, &answer, SLICE(""));
+  answer_push(script_of(L), L, &answer, SLICE(""));
   lua_pushliteral(L, "httpResponse");
   lua_pushvalue(L, -2);
   set_field(L, object);

@@ -510,9 +510,12 @@ int connect_start(lua_State *L);
 int connect_answer_metatable(lua_State *L);
 /* Ends every attempt; who waits for it is not told. */
 void connects_end(struct script *script);
+
+/* ---- answer.c */
+
 /* Pushes the table that Lua knows as an answer. May raise. */
-void connect_push_answer(struct script *script, lua_State *L,
-                         const struct http_answer *answer, struct slice body);
+void answer_push(struct script *script, lua_State *L,
+                 const struct http_answer *answer, struct slice body);
 
 /* ---- source.c: a body that comes piece by piece */
 

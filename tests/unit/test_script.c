@@ -397,6 +397,12 @@ TEST(script_listens) {
   check_listens("endpoint = core.endpoint({})");
 }
 
+TEST(script_calls_a_host_by_its_name_only) {
+  check_fails("local core = require 'ratchet.core'\n"
+              "core.caller({host = 5, port = 1}, core.ticket(), 1)",
+              "host must be a string");
+}
+
 TEST(script_listens_nowhere_after_a_refusal) {
   check_fails("require 'ratchet.core'.listen{port = 'x', handle = print}",
               "port must be a number");

@@ -227,6 +227,7 @@ function core.outdated() end
 ---@param handle userdata
 ---@return userdata handle
 function core.ownHandle(handle) end
+
 ---@class ratchet.core.Connect
 ---@field host string a name, or an IP address without brackets
 ---@field port integer
