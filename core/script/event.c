@@ -122,8 +122,8 @@ static void take_results(struct script *script, struct event *event,
 void event_finish(struct script *script, struct event *event,
                   struct coroutine co, int status) {
   if (status == LUA_YIELD && strand_is_waiting(event->conn)) {
+    strand_wait(event, co); /* first: what follows may end the wait already */
     keep_request(script, event, true);
-    strand_wait(event, co);
     return;
   }
   if (status == 0) {

@@ -142,6 +142,7 @@ struct waiter *wait_begin(struct script *script, lua_State *L) {
     return NULL;
   }
   waiter->version = run->version;
+  waiter->co.L = L; /* whatever ends the wait finds it there */
   return waiter;
 }
 

@@ -107,6 +107,23 @@ test('an await whose resume was thrown away raises where it waits', async (t) =>
   await client.expectText('false this waits for what nobody can bring about any more');
 });
 
+test('a wait in onOpen that the collector ends before it has begun', async (t) => {
+  const server = await t.server(appWith(`
+    function C:onOpen(conn)
+      -- From here on each allocation collects all there is.
+      collectgarbage("setpause", 0)
+      collectgarbage("setstepmul", 10000000)
+      local ok, message = pcall(ratchet.await, function() end)
+      conn:send(tostring(ok) .. " " .. message)
+    end
+    function C:onMessage(conn, m) conn:send(m) end`));
+  for (let i = 0; i < 3; i++) {
+    const client = await t.open(server);
+    await client.expectText('false this waits for what nobody can bring about any more');
+    await client.expectEcho();
+  }
+});
+
 test('what is called by a C function cannot wait, and says so where it stands', async (t) => {
   const server = await t.server(appWith(`
     function C:onMessage(conn, m)
