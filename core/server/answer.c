@@ -103,13 +103,6 @@ static struct payload *framed(struct slice piece, bool is_chunked) {
   return payload;
 }
 
-static struct payload *last_chunk(void) {
-  size_t length = sizeof HTTP_LAST_CHUNK - 1;
-  struct payload *payload = payload_new(length);
-  if (payload) memcpy(payload->head, HTTP_LAST_CHUNK, length);
-  return payload;
-}
-
 bool connection_add_piece(struct connection *conn, struct slice piece) {
   if (conn->state != CONNECTION_ANSWERING) return true;
   struct answer *answer = conn->in.answer;
@@ -135,7 +128,7 @@ bool connection_end_answer(struct connection *conn) {
   }
   bool is_chunked = answer->is_chunked;
   answer_free(conn);
-  if (is_chunked) output_add(conn, last_chunk());
+  if (is_chunked) output_add(conn, payload_copy(SLICE(HTTP_LAST_CHUNK)));
   if (conn->state == CONNECTION_ANSWERING) http_answered(conn);
   return true;
 }

@@ -43,16 +43,15 @@ static const struct refusal too_large = {413,
 static bool may_begin_body(struct connection *conn,
                            const struct http_head *head, bool has_come) {
   static const struct refusal unknown = {417, "Expect is not 100-continue."};
-  static const char go_on[] = "HTTP/1.1 100 Continue\r\n\r\n";
   struct slice expect = http_head_get(head, "Expect", 0);
   if (!expect.at || head->minor == 0) return true;
   if (!slice_equals_nocase(expect, SLICE("100-continue"))) {
     http_refuse(conn, &unknown);
     return false;
   }
-  struct payload *payload = has_come ? NULL : payload_new(sizeof go_on - 1);
-  if (payload) memcpy(payload->head, go_on, sizeof go_on - 1);
-  if (!has_come) output_add(conn, payload);
+  if (!has_come) {
+    output_add(conn, payload_copy(SLICE("HTTP/1.1 100 Continue\r\n\r\n")));
+  }
   return conn->state == CONNECTION_HTTP;
 }
 
@@ -264,9 +263,10 @@ void http_timed_out(struct connection *conn) {
     http_refuse(conn, &slow);
 }
 
+/* Takes the bytes over. */
 static struct payload *as_payload(struct buffer *bytes, bool is_whole) {
-  struct payload *payload = is_whole ? payload_new(bytes->length) : NULL;
-  if (payload) memcpy(payload->head, bytes->bytes, bytes->length);
+  struct slice all = {(const char *)bytes->bytes, bytes->length};
+  struct payload *payload = is_whole ? payload_copy(all) : NULL;
   buffer_free(bytes);
   return payload;
 }

@@ -265,8 +265,8 @@ static struct payload *make_request(const struct opening *opening,
       .deflate = offer_of(opening->endpoint, &offer),
   };
   bool is_whole = client_handshake_write(&bytes, &request);
-  struct payload *payload = is_whole ? payload_new(bytes.length) : NULL;
-  if (payload) memcpy(payload->head, bytes.bytes, bytes.length);
+  struct slice all = {(const char *)bytes.bytes, bytes.length};
+  struct payload *payload = is_whole ? payload_copy(all) : NULL;
   buffer_free(&bytes);
   return payload;
 }
