@@ -82,12 +82,8 @@ void answer_flushed(struct connection *conn) {
 }
 
 void answer_timed_out(struct connection *conn) {
-  static const struct refusal slow = {
-      0, "the client took nothing of its answer for too long"};
-  if (conn->service->refused) {
-    conn->service->refused(conn->service, conn, &slow);
-  }
-  connection_lose(conn, CLOSE_ABNORMAL);
+  connection_lose_for(conn,
+                      "the client took nothing of its answer for too long");
 }
 
 /* The piece as it goes out. NULL when there is no memory. */

@@ -124,6 +124,18 @@ void connection_lose(struct connection *conn, int code) {
   close_transport(conn);
 }
 
+void connection_note_refusal(struct connection *conn,
+                             const struct refusal *refusal) {
+  struct service *service = conn->service;
+  if (service->refused) service->refused(service, conn, refusal);
+}
+
+void connection_lose_for(struct connection *conn, const char *reason) {
+  struct refusal refusal = {0, reason};
+  connection_note_refusal(conn, &refusal);
+  connection_lose(conn, CLOSE_ABNORMAL);
+}
+
 void connection_terminate(struct connection *conn) {
   connection_lose(conn, CLOSE_ABNORMAL);
 }
@@ -262,9 +274,7 @@ static void peer_ended(struct connection *conn) {
 static void securing_failed(struct connection *conn) {
   struct transport *transport = conn->transport;
   struct refusal refusal = {0, transport->ops->why(transport)};
-  if (refusal.reason && conn->service->refused) {
-    conn->service->refused(conn->service, conn, &refusal);
-  }
+  if (refusal.reason) connection_note_refusal(conn, &refusal);
   conn->state = CONNECTION_ENDING;
   conn->shut_down = true;
   connection_set_timer(conn, LINGER);
@@ -488,15 +498,6 @@ void connection_do_due(struct connection *conn) {
   connection_drop(conn);
 }
 
-static void securing_timed_out(struct connection *conn) {
-  static const struct refusal slow = {
-      0, "closed: the TLS handshake took too long"};
-  if (conn->service->refused) {
-    conn->service->refused(conn->service, conn, &slow);
-  }
-  connection_lose(conn, CLOSE_ABNORMAL);
-}
-
 void connection_timed_out(struct connection *conn) {
   connection_hold(conn);
   switch (conn->state) {
@@ -505,7 +506,7 @@ void connection_timed_out(struct connection *conn) {
   case CONNECTION_BODY:
   case CONNECTION_DECIDING:
     if (is_securing(conn))
-      securing_timed_out(conn);
+      connection_lose_for(conn, "closed: the TLS handshake took too long");
     else
       http_timed_out(conn);
     break;

@@ -224,9 +224,7 @@ void http_answered(struct connection *conn) {
 void http_refuse(struct connection *conn, const struct refusal *refusal) {
   struct slice reason = slice_of(refusal->reason);
   if (conn->state > CONNECTION_DECIDING) return;
-  if (conn->service->refused) {
-    conn->service->refused(conn->service, conn, refusal);
-  }
+  connection_note_refusal(conn, refusal);
   conn->state = CONNECTION_DECIDING;
   conn->is_kept = false;
   connection_answer(conn, refusal->status,

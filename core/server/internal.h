@@ -21,6 +21,11 @@ void connection_wait_for_end(struct connection *conn);
 void connection_end(struct connection *conn);
 /* The peer is gone: closes the transport now. */
 void connection_lose(struct connection *conn, int code);
+/* Why it is not served, for the log. */
+void connection_note_refusal(struct connection *conn,
+                             const struct refusal *refusal);
+/* The same, and its end, of which the peer is told nothing. */
+void connection_lose_for(struct connection *conn, const char *reason);
 /* Notes code and reason of the close event, the first time only. */
 void connection_note_close(struct connection *conn, int code,
                            struct slice reason);
