@@ -16,23 +16,18 @@ static void end_drain(struct server *server) {
   drained(server->owner);
 }
 
-/* An entry is a connection's, a caller's, or the server's own: while it drains,
- * while it has contexts to give back. */
 static void expired(struct wheel *wheel, struct wheel_entry *entry) {
   struct server *server = LIST_OWNER(wheel, struct server, wheel);
-  if (entry == &server->drain_timer) {
-    end_drain(server);
-    return;
-  }
-  if (entry->owner == TIMER_OF_CALLER) {
+  switch ((enum timer_owner)entry->owner) {
+  case TIMER_OF_CONNECTION:
+    connection_timed_out(LIST_OWNER(entry, struct connection, timer));
+    break;
+  case TIMER_OF_CALLER:
     caller_timed_out(LIST_OWNER(entry, struct caller, timer));
-    return;
+    break;
+  case TIMER_OF_DRAIN: end_drain(server); break;
+  case TIMER_OF_COMPRESSIONS: compressions_rest(&server->compressions); break;
   }
-  if (entry == &server->compressions.timer) {
-    compressions_rest(&server->compressions);
-    return;
-  }
-  connection_timed_out(LIST_OWNER(entry, struct connection, timer));
 }
 
 int server_init(struct server *server, struct clock *clock) {
@@ -48,7 +43,9 @@ int server_init(struct server *server, struct clock *clock) {
   list_init(&server->later);
   wheel_init(&server->wheel, clock, expired);
   wheel_entry_init(&server->drain_timer);
+  server->drain_timer.owner = TIMER_OF_DRAIN;
   compressions_init(&server->compressions, &server->wheel);
+  server->compressions.timer.owner = TIMER_OF_COMPRESSIONS;
   return 0;
 }
 
