@@ -3,6 +3,7 @@
  * bytes come, whom the peer must be, and what to say when nothing comes of it.
  */
 #include "base/mem.h"
+#include "base/owner.h"
 #include "tls.h"
 #include "tls_connection.h"
 #include "tls_identity.h"
@@ -22,8 +23,7 @@ void tls_note_name(struct tls *tls, struct slice name) {
 }
 
 void tls_note_server_name(mbedtls_ssl_context *ssl, struct slice name) {
-  tls_note_name((struct tls *)(void *)((char *)ssl - offsetof(struct tls, ssl)),
-                name);
+  tls_note_name(OWNER_OF(ssl, struct tls, ssl), name);
 }
 
 /* The library (of Debian 12) knows names only; those of addresses are looked

@@ -17,13 +17,13 @@ static void end_drain(struct server *server) {
 }
 
 static void expired(struct wheel *wheel, struct wheel_entry *entry) {
-  struct server *server = LIST_OWNER(wheel, struct server, wheel);
+  struct server *server = OWNER_OF(wheel, struct server, wheel);
   switch ((enum timer_owner)entry->owner) {
   case TIMER_OF_CONNECTION:
-    connection_timed_out(LIST_OWNER(entry, struct connection, timer));
+    connection_timed_out(OWNER_OF(entry, struct connection, timer));
     break;
   case TIMER_OF_CALLER:
-    caller_timed_out(LIST_OWNER(entry, struct caller, timer));
+    caller_timed_out(OWNER_OF(entry, struct caller, timer));
     break;
   case TIMER_OF_DRAIN: end_drain(server); break;
   case TIMER_OF_COMPRESSIONS: compressions_rest(&server->compressions); break;
@@ -124,7 +124,7 @@ void server_turn(struct server *server) {
   server->turn++;
   list_move_all(&server->due, &server->later);
   while ((link = list_take_first(&server->due))) {
-    connection_do_due(LIST_OWNER(link, struct connection, in_due));
+    connection_do_due(OWNER_OF(link, struct connection, in_due));
   }
 }
 
@@ -132,7 +132,7 @@ void server_terminate(struct server *server) {
   struct list *link = server->connections.next, *next;
   for (; link != &server->connections; link = next) {
     next = link->next;
-    connection_terminate(LIST_OWNER(link, struct connection, in_server));
+    connection_terminate(OWNER_OF(link, struct connection, in_server));
   }
 }
 
@@ -154,7 +154,7 @@ static void say_goodbye_to(struct server *server, bool is_outgoing) {
   struct list *link = server->connections.next, *next;
   for (; link != &server->connections; link = next) {
     next = link->next;
-    struct connection *conn = LIST_OWNER(link, struct connection, in_server);
+    struct connection *conn = OWNER_OF(link, struct connection, in_server);
     if (conn->is_outgoing == is_outgoing) say_goodbye(conn);
   }
 }
