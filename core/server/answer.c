@@ -40,7 +40,7 @@ void answer_start(struct connection *conn, uint64_t length, bool is_chunked,
   conn->state = CONNECTION_ANSWERING;
   connection_set_timer(conn, 0);
   server_mark(conn->server, conn);
-  connection_update_reading(conn);
+  input_update(conn);
 }
 
 void answer_free(struct connection *conn) {

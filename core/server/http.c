@@ -158,14 +158,10 @@ static void receive_all(struct connection *conn, const char *bytes,
     at += used;
   }
   if (at == length || conn->state >= CONNECTION_ENDING) return;
-  if (!buffer_append(&conn->unread, bytes + at, length - at)) {
-    connection_lose(conn, CLOSE_ABNORMAL);
-    return;
-  }
+  input_keep(conn, (const uint8_t *)bytes + at, length - at);
   /* Upgraded meanwhile: they are frames, and their turn comes. */
   conn->pull_due = conn->told_open;
   if (conn->pull_due) server_mark(conn->server, conn);
-  connection_update_reading(conn);
 }
 
 void http_receive(struct connection *conn, uint8_t *bytes, size_t length) {
@@ -205,7 +201,7 @@ static void restart(struct connection *conn) {
   connection_set_timer(conn, conn->service->header_timeout);
   conn->pull_due = conn->unread.length > 0 && !conn->paused;
   server_mark(conn->server, conn);
-  connection_update_reading(conn);
+  input_update(conn);
 }
 
 void http_end_after_peer(struct connection *conn) {

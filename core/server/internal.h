@@ -1,8 +1,9 @@
 /*
  * internal - what the files of a connection share: connection.c (its life),
- * proxy.c (whom it comes from), http.c (before the upgrade), answer.c (an
- * answer in pieces), opening.c (before the upgrade of one that goes out),
- * websocket.c (after it), output.c (its queue).
+ * input.c (what comes), securing.c (while TLS is agreed on), proxy.c (whom it
+ * comes from), http.c (before the upgrade), answer.c (an answer in pieces),
+ * opening.c (before the upgrade of one that goes out), websocket.c (after it),
+ * output.c (what goes).
  */
 #ifndef RATCHET_SERVER_INTERNAL_H
 #define RATCHET_SERVER_INTERNAL_H
@@ -11,16 +12,19 @@
 
 /* ---- connection.c */
 
+/* How long what the peer still sends is thrown away after our FIN, in ms. */
+enum { CONNECTION_LINGER = 1000 };
+
 /* Sets the state's deadline; 0 for none. */
 void connection_set_timer(struct connection *conn, uint64_t delay);
-/* Reads or not, as state and pauses have it. */
-void connection_update_reading(struct connection *conn);
 /* Gives the peer close_timeout from now. */
 void connection_wait_for_end(struct connection *conn);
 /* From now on nothing is delivered: flush, FIN, close. */
 void connection_end(struct connection *conn);
 /* The peer is gone: closes the transport now. */
 void connection_lose(struct connection *conn, int code);
+/* The same, with nothing to be told. */
+void connection_close_transport(struct connection *conn);
 /* Why it is not served, for the log. */
 void connection_note_refusal(struct connection *conn,
                              const struct refusal *refusal);
@@ -32,16 +36,43 @@ void connection_note_close(struct connection *conn, int code,
 /* The endpoint has it from here on; tells `open`. */
 void connection_begin(struct connection *conn, struct endpoint *endpoint,
                       enum connection_state state);
-/* Anything came from the peer, or was taken by it. */
-void connection_heard(struct connection *conn);
 /* What precedes the service's bytes is over: they go to it from here on. */
 void connection_serve(struct connection *conn);
 /* What server_mark and the wheel lead to. */
 void connection_do_due(struct connection *conn);
 void connection_timed_out(struct connection *conn);
+
+static inline uint32_t connection_tick(const struct connection *conn) {
+  return (uint32_t)(clock_now(conn->server->clock) / WHEEL_TICK);
+}
+/* Anything came from the peer, or was taken by it: it is alive. */
+static inline void connection_heard(struct connection *conn) {
+  conn->heard = connection_tick(conn);
+  conn->pinged = false;
+}
+
+/* ---- input.c */
+
+/* From here on the transport tells this connection. */
+void input_take_transport(struct connection *conn, struct transport *transport);
+/* Reads or not, as state and pauses have it. */
+void input_update(struct connection *conn);
 /* Keeps bytes for later. */
-void connection_keep_unread(struct connection *conn, const uint8_t *bytes,
-                            size_t length);
+void input_keep(struct connection *conn, const uint8_t *bytes, size_t length);
+/* Later has come. */
+void input_pull(struct connection *conn);
+/* Frees what was made of what came. Not at once when the input ends: its bytes
+ * may be in the hands of a handler that is just closing the connection. */
+void input_free(struct connection *conn);
+
+/* ---- securing.c */
+
+/* Puts TLS round the transport. False: the connection is lost. */
+bool securing_begin(struct connection *conn);
+bool securing_is_under_way(const struct connection *conn);
+void securing_is_done(struct connection *conn);
+void securing_failed(struct connection *conn);
+void securing_timed_out(struct connection *conn);
 
 /* ---- server.c */
 

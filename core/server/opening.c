@@ -292,7 +292,7 @@ struct connection *connection_ask(struct server *server,
   if (!request) return give_up(conn);
   conn->in.asking->events = NULL; /* until it is under way */
   connection_set_timer(conn, opening->timeout);
-  connection_update_reading(conn);
+  input_update(conn);
   output_add(conn, request);
   if (conn->state != CONNECTION_ASKING) return NULL;
   conn->in.asking->events = opening->events;
