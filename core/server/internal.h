@@ -1,9 +1,9 @@
 /*
  * internal - what the files of a connection share: connection.c (its life),
  * input.c (what comes), securing.c (while TLS is agreed on), proxy.c (whom it
- * comes from), http.c (before the upgrade), answer.c (an answer in pieces),
- * opening.c (before the upgrade of one that goes out), websocket.c (after it),
- * output.c (what goes).
+ * comes from), http.c (requests), answer.c (their answers), upgrade.c (the
+ * 101), opening.c (before the upgrade of one that goes out), websocket.c (after
+ * it), output.c (what goes).
  */
 #ifndef RATCHET_SERVER_INTERNAL_H
 #define RATCHET_SERVER_INTERNAL_H
@@ -93,10 +93,13 @@ void http_end_after_peer(struct connection *conn);
 void http_refuse_abruptly(struct connection *conn,
                           const struct refusal *refusal);
 
-/* Keeps the bytes of the head; then, behind them, the protocol. False: no
- * memory. */
+/* Keeps the bytes of the head. False: no memory. */
 bool connection_keep_head(struct connection *conn, const char *bytes,
                           size_t length);
+
+/* ---- upgrade.c */
+
+/* Keeps it behind the head. False: no memory. */
 bool connection_keep_protocol(struct connection *conn, struct slice protocol);
 
 /* ---- opening.c; the state is ASKING */
@@ -112,9 +115,6 @@ void opening_free(struct connection *conn);
 
 /* ---- answer.c */
 
-/* The head is queued; takes the source over. */
-void answer_start(struct connection *conn, uint64_t length, bool is_chunked,
-                  struct answer_source *source);
 /* Asks for the next piece if it is time for it; at the end of a turn only. */
 void answer_ask(struct connection *conn);
 /* What is queued has been offered to the peer. */
@@ -147,6 +147,10 @@ void websocket_silent(struct connection *conn);
 /* Queues a payload whatever the limits say, and drops the caller's reference.
  * NULL (no memory) loses the connection. */
 void output_add(struct connection *conn, struct payload *payload);
+/* The same with bytes, which it frees; unless they are whole (there was no
+ * memory for more) the connection is lost. */
+void output_add_bytes(struct connection *conn, struct buffer *bytes,
+                      bool is_whole);
 void output_flush(struct connection *conn);
 /* Has the peer taken enough to be sent more? */
 bool output_is_low(const struct connection *conn);
