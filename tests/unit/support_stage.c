@@ -89,6 +89,11 @@ const char *stage_events(struct stage *of) {
   return shown;
 }
 
+void stage_check(struct peer *peer, const char *events, const char *heard) {
+  CHECK_TEXT(stage_events(peer->stage), events);
+  CHECK_TEXT(peer_heard(peer), heard);
+}
+
 /* ---- the endpoint and the service */
 
 static void note(struct connection *conn, const char *name, int code,
@@ -178,6 +183,15 @@ static void on_refused(struct service *service, struct connection *conn,
   note(conn, "refused", refusal->status, SLICE(""));
 }
 
+void stage_pause(struct stage *of, struct connection *conn) {
+  (void)of;
+  connection_pause(conn, PAUSE_ASKED);
+}
+
+void stage_decide_later(struct stage *of, struct connection *conn) {
+  CHECK(of->conn == conn);
+}
+
 enum send_result stage_send(struct connection *conn, char byte, size_t length) {
   char *text = malloc(length + 1);
   memset(text, byte, length);
@@ -258,10 +272,18 @@ struct peer *stage_connect(struct stage *of) {
 struct peer *stage_upgraded(struct stage *of) {
   struct peer *peer = stage_connect(of);
 
-  peer_send_bytes(peer, STAGE_HANDSHAKE, strlen(STAGE_HANDSHAKE));
+  peer_send_text(peer, STAGE_HANDSHAKE);
   stage_run(of);
   peer_heard(peer);
   of->events[0] = '\0';
+  return peer;
+}
+
+struct peer *stage_stuck(struct stage *of, size_t window) {
+  struct peer *peer = stage_upgraded(of);
+
+  peer->is_stuck = true;
+  memory_set_window(peer->memory, window);
   return peer;
 }
 
@@ -311,6 +333,10 @@ void peer_send_bytes(struct peer *peer, const void *bytes, size_t length) {
   starve_server();
 }
 
+void peer_send_text(struct peer *peer, const char *text) {
+  peer_send_bytes(peer, text, strlen(text));
+}
+
 void peer_send(struct peer *peer, const char *notation) {
   size_t length;
   uint8_t *bytes = bytes_of(notation, &length);
@@ -350,6 +376,11 @@ void peer_frame_of(struct peer *peer, enum opcode opcode, char byte,
 
 void peer_take(struct peer *peer, size_t length) {
   if (peer->memory) harvest(peer, length);
+}
+
+void peer_unstick(struct peer *peer) {
+  peer->is_stuck = false;
+  memory_set_window(peer->memory, SIZE_MAX);
 }
 
 static void drop_got(struct peer *peer, size_t length) {
