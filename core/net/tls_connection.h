@@ -64,8 +64,6 @@ const char *tls_peer_role(const struct tls *tls);
 
 /* ---- tls_handshake.c */
 
-/* What the client asks for, or is to ask for; the first name stays. */
-void tls_note_name(struct tls *tls, struct slice name);
 /* Of a client: whose certificate it must be. False when there is no memory. */
 bool tls_expect(struct tls *tls, const char *server_name);
 /* As far as the input takes it: what it answers goes out in one piece. Returns

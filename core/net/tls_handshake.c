@@ -14,7 +14,8 @@
 
 /* ---- whom the peer must be */
 
-void tls_note_name(struct tls *tls, struct slice name) {
+/* What the client asks for, or is to ask for; the first name stays. */
+static void note_name(struct tls *tls, struct slice name) {
   if (tls->server_name) return;
   tls->server_name = mem_alloc(name.length + 1);
   if (!tls->server_name) return;
@@ -23,7 +24,7 @@ void tls_note_name(struct tls *tls, struct slice name) {
 }
 
 void tls_note_server_name(mbedtls_ssl_context *ssl, struct slice name) {
-  tls_note_name(OWNER_OF(ssl, struct tls, ssl), name);
+  note_name(OWNER_OF(ssl, struct tls, ssl), name);
 }
 
 /* The library (of Debian 12) knows names only; those of addresses are looked
@@ -44,7 +45,7 @@ static int verify_address(void *owner, mbedtls_x509_crt *certificate, int depth,
 bool tls_expect(struct tls *tls, const char *server_name) {
   struct address address;
   bool is_address = address_parse(slice_of(server_name), &address);
-  tls_note_name(tls, slice_of(server_name));
+  note_name(tls, slice_of(server_name));
   if (!tls->server_name) return false;
   if (is_address) mbedtls_ssl_set_verify(&tls->ssl, verify_address, tls);
   return mbedtls_ssl_set_hostname(&tls->ssl, is_address ? NULL : server_name) ==
