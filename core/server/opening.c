@@ -22,7 +22,7 @@ struct asking {
   struct http_body *body; /* of an answer that is framed, or NULL */
   int interim;
   bool has_head; /* the body is what is awaited */
-  char key[CLIENT_KEY_SIZE];
+  char key[HANDSHAKE_KEY_SIZE];
   size_t protocols_length;
   char protocols[];
 };

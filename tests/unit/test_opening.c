@@ -61,13 +61,13 @@ static struct peer *ask(struct stage *stage) {
 }
 
 /* The key of the request, which is taken. */
-static void read_key(struct peer *peer, char key[CLIENT_KEY_SIZE]) {
+static void read_key(struct peer *peer, char key[HANDSHAKE_KEY_SIZE]) {
   static const char name[] = "Sec-WebSocket-Key: ";
   const char *request = peer_heard_raw(peer);
   const char *at = strstr(request, name);
   CHECK(strncmp(request, "GET /chat HTTP/1.1\r\nHost: a.example\r\n", 37) == 0);
   CHECK(strstr(request, "\r\nOrigin: http://b\r\n\r\n") != NULL);
-  if (CHECK(at != NULL)) memcpy(key, at + sizeof name - 1, CLIENT_KEY_SIZE);
+  if (CHECK(at != NULL)) memcpy(key, at + sizeof name - 1, HANDSHAKE_KEY_SIZE);
   peer->has_head = true;
 }
 
@@ -75,7 +75,7 @@ static void read_key(struct peer *peer, char key[CLIENT_KEY_SIZE]) {
  */
 static size_t write_101(struct peer *peer, const char *more, char *text,
                         size_t size) {
-  char key[CLIENT_KEY_SIZE] = "", accept[HANDSHAKE_ACCEPT_SIZE];
+  char key[HANDSHAKE_KEY_SIZE] = "", accept[HANDSHAKE_ACCEPT_SIZE];
   read_key(peer, key);
   CHECK_EQ(handshake_accept((struct slice){key, sizeof key}, accept), 0);
   return (size_t)snprintf(text, size,
