@@ -29,17 +29,15 @@ static bool explain(llhttp_errno_t error, struct refusal *refusal) {
   }
 }
 
-/* A port, with its colon, or nothing. */
+/* A port, with its colon, or nothing; the number may be missing. */
 static bool is_port(struct slice text) {
-  uint32_t port = 0;
+  uint64_t port;
 
   if (text.length == 0) return true;
-  if (text.at[0] != ':' || text.length > 6) return false;
-  for (size_t i = 1; i < text.length; i++) {
-    if (!http_is_digit((uint8_t)text.at[i])) return false;
-    port = port * 10 + (uint32_t)(text.at[i] - '0');
-  }
-  return port <= 0xFFFF;
+  if (text.at[0] != ':') return false;
+  struct slice number = {text.at + 1, text.length - 1};
+  if (number.length == 0) return true;
+  return slice_number(number, 5, &port) && port <= UINT16_MAX;
 }
 
 /* An IPv6 address in brackets is not taken apart further: nobody resolves it,

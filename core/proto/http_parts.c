@@ -7,6 +7,8 @@
 
 #include "http_bytes.h"
 
+enum { CONTENT_LENGTH_DIGITS = 18 };
+
 /* What llhttp's callbacks fill. */
 struct parse {
   struct http_head *head;
@@ -117,14 +119,11 @@ static bool check_length(struct http_head *head, struct refusal *refusal) {
   if (count == 0) return true;
   if (count > 1)
     return refusal_set(refusal, 400, "Content-Length is repeated.");
-  if (text.length == 0 || text.length > 18) {
+  if (text.length == 0 || text.length > CONTENT_LENGTH_DIGITS) {
     return refusal_set(refusal, 400, "Content-Length is empty or too large.");
   }
-  for (size_t i = 0; i < text.length; i++) {
-    if (!http_is_digit((uint8_t)text.at[i])) {
-      return refusal_set(refusal, 400, "Content-Length is not a number.");
-    }
-    head->length = head->length * 10 + (uint64_t)(text.at[i] - '0');
+  if (!slice_number(text, CONTENT_LENGTH_DIGITS, &head->length)) {
+    return refusal_set(refusal, 400, "Content-Length is not a number.");
   }
   head->has_length = true;
   return true;
