@@ -32,6 +32,7 @@ static void on_message(struct endpoint *endpoint, struct connection *conn,
                                 .conn = conn,
                                 .value = LUA_NOREF,
                                 .data = message,
+                                .has_data = true,
                                 .is_binary = is_binary});
 }
 
@@ -41,7 +42,8 @@ static void on_control(struct endpoint *endpoint, struct connection *conn,
        (struct event){.kind = opcode == OP_PING ? EVENT_PING : EVENT_PONG,
                       .conn = conn,
                       .value = LUA_NOREF,
-                      .data = data});
+                      .data = data,
+                      .has_data = true});
 }
 
 static void on_drain(struct endpoint *endpoint, struct connection *conn) {
@@ -55,7 +57,8 @@ static void on_close(struct endpoint *endpoint, struct connection *conn,
                                 .conn = conn,
                                 .value = LUA_NOREF,
                                 .code = code,
-                                .data = reason});
+                                .data = reason,
+                                .has_data = true});
 }
 
 static void on_unused(struct endpoint *base) {

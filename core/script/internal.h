@@ -41,11 +41,26 @@ struct task;
 struct ticket;
 struct timer;
 
+enum event_kind {
+  EVENT_OPEN,
+  EVENT_MESSAGE,
+  EVENT_PING,
+  EVENT_PONG,
+  EVENT_DRAIN,
+  EVENT_CLOSE,
+  EVENT_ERROR,
+  EVENT_REQUEST, /* the function of a listener, not of a component */
+  EVENT_PIECE,   /* the function of an answer's body */
+  EVENT_TIMER,   /* the function of a timer */
+  EVENT_KINDS,
+};
+
 /* Whose code is running. Lives on the C stack while it does. */
 struct run {
   lua_State *co;
   const char *what;        /* as the watchdog names it: "onMessage" */
   struct connection *conn; /* whose event is handled, or NULL */
+  struct event *event;     /* that one */
   struct task *task;       /* or NULL; with neither: the app file is loaded */
   uint32_t version;        /* of that code */
 };
@@ -66,10 +81,10 @@ struct script {
   int describe;         /* call.c: how errors are shown, in the registry */
   int held;             /* the table of what C keeps, in the registry */
   /* Of the prelude, in the registry. */
-  int runners, index_of, guard_luv, of_handlers, forget_nesting;
-  int own_handle;         /* held: the prelude's, or LUA_NOREF */
+  int index_of, guard_luv, of_handlers, forget_nesting;
+  int runners[EVENT_TIMER]; /* held: of each kind of event */
+  int own_handle;           /* held: the prelude's, or LUA_NOREF */
   int close_luv;          /* held: closes the app's luv handles, or LUA_NOREF */
-  int push_data;          /* strand.c, in the registry */
   int last_text;          /* in the registry: last_sent.text */
   int known_text;         /* in the registry: the string of known_utf8 */
   const char *known_utf8; /* a long text that came in, so needs no check */
@@ -211,25 +226,12 @@ struct script_endpoint *script_to_endpoint(lua_State *L, int index);
 
 /* ---- event.c: an event as a run of user code */
 
-enum event_kind {
-  EVENT_OPEN,
-  EVENT_MESSAGE,
-  EVENT_PING,
-  EVENT_PONG,
-  EVENT_DRAIN,
-  EVENT_CLOSE,
-  EVENT_ERROR,
-  EVENT_REQUEST, /* the function of a listener, not of a component */
-  EVENT_PIECE,   /* the function of an answer's body */
-  EVENT_TIMER,   /* the function of a timer */
-  EVENT_KINDS,
-};
-
 /* Borrows its data; a queued one owns a copy. `value` is held and is released
  * when the event is done. */
 struct event {
   enum event_kind kind;
   bool is_binary;
+  bool has_data; /* which Lua has not been given yet */
   int code;
   int value;    /* the request, or what was raised; LUA_NOREF for none */
   int function; /* EVENT_REQUEST, EVENT_PIECE: held by service or source */
@@ -250,17 +252,17 @@ void event_end(struct script *script, struct event *event);
 
 /* ---- coroutine.c */
 
-/* Used at the bottom of each; timers bring their own function. */
-enum { COROUTINE_SLOTS = EVENT_TIMER + 1 };
+/* Used at the bottom of each. */
+enum { COROUTINE_SLOTS = 1 };
 
 void coroutine_set_up(struct script *script, lua_State *L);
 /* False when there is no memory. */
 bool coroutine_take(struct script *script, struct coroutine *co);
 void coroutine_give(struct script *script, struct coroutine co);
-/* Pushes what the event runs, with its arguments; returns how many arguments,
- * or -1 without memory. */
+/* Pushes what the event runs, with its arguments; returns how many those are.
+ */
 int coroutine_push_event(struct script *script, lua_State *co,
-                         struct event *event);
+                         const struct event *event);
 
 /* ---- waiter.c: a coroutine that is suspended, and what ends its wait */
 

@@ -231,6 +231,7 @@ void strand_wait(struct event *event, struct coroutine co) {
   struct strand *strand = strand_of(event->conn);
   strand->current = *event;
   strand->current.data = SLICE("");
+  strand->current.has_data = false;
   strand->waiter.co = co;
 }
 
@@ -240,8 +241,10 @@ static void go_on(struct waiter *waiter) {
   struct coroutine co = waiter->co;
   uint32_t before = log_set_version(waiter->version);
   strand->is_busy = true;
-  int status = waiter_resume(
-      waiter, (struct run){.what = event_name(event.kind), .conn = event.conn});
+  int status =
+      waiter_resume(waiter, (struct run){.what = event_name(event.kind),
+                                         .conn = event.conn,
+                                         .event = &event});
   event_finish(waiter->script, &event, co, status);
   log_set_version(before);
   run_queue(strand);
