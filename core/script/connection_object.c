@@ -6,10 +6,25 @@
  * made by the first of them. The functions here check their arguments, call
  * server/connection.h, and translate the answer.
  */
+#include "connection_object.h"
+
+#include "answer.h"
 #include "base/utf8.h"
-#include "internal.h"
+#include "call.h"
+#include "class.h"
+#include "endpoint.h"
+#include "event.h"
+#include "message.h"
 #include "proto/framed.h"
+#include "proto/http_answer.h"
+#include "request.h"
+#include "server/connection.h"
 #include "server/opening.h"
+#include "state.h"
+#include "strand.h"
+
+#include <lauxlib.h>
+#include <lua.h>
 
 /* Upvalue of the functions that find members: the table of them. */
 #define UP_MEMBERS lua_upvalueindex(1)
@@ -347,9 +362,9 @@ static const luaL_Reg metamethods[] = {
 
 static void push_methods(lua_State *L) {
   lua_newtable(L);
-  script_register(L, methods);
-  script_add_fields(L, script_of(L)->line_methods);
-  script_add_fields(L, script_of(L)->user_methods);
+  class_register(L, methods);
+  class_add_fields(L, script_of(L)->line_methods);
+  class_add_fields(L, script_of(L)->user_methods);
 }
 
 /* Methods by name for the prelude's __index; the same and the properties, as
@@ -377,7 +392,7 @@ static void set_index(lua_State *L, int metatable) {
 void connection_object_open(lua_State *L) {
   luaL_newmetatable(L, object_name);
   int metatable = lua_gettop(L);
-  script_register(L, metamethods);
+  class_register(L, metamethods);
   set_index(L, metatable);
   push_members(L);
   lua_pushcclosure(L, newindex_object, 1);

@@ -6,7 +6,21 @@
  * that an event needs. Nothing else is there: a stack that must grow, once a
  * handler waits in a call of a call, would cost as much as all else of it.
  */
-#include "internal.h"
+#include "coroutine.h"
+
+#include "call.h"
+#include "endpoint.h"
+#include "event.h"
+#include "message.h"
+#include "modules.h"
+#include "receive.h"
+#include "run.h"
+#include "server/connection.h"
+#include "state.h"
+#include "timer.h"
+
+#include <lauxlib.h>
+#include <lua.h>
 
 enum { SLOT_HELD = COROUTINE_SLOTS };
 
@@ -136,10 +150,7 @@ static void load_prelude(struct script *script, lua_State *L) {
   static const unsigned char prelude[] = {
 #include "prelude.h"
   };
-  if (luaL_loadbufferx(L, (const char *)prelude, sizeof prelude, "=prelude",
-                       "t") != 0) {
-    lua_error(L);
-  }
+  script_load_part(L, prelude, sizeof prelude, "=prelude");
   push_for_runners(script, L, next_message);
   push_for_runners(script, L, event_data);
   lua_pushcfunction(L, receive_begin_run);

@@ -2,10 +2,16 @@
  * endpoint - a Lua component as the server sees it: its limits, and its events
  * turned into strand events.
  */
-#include "internal.h"
+#include "endpoint.h"
 
 #include "base/mem.h"
+#include "class.h"
+#include "event.h"
+#include "state.h"
+#include "strand.h"
 
+#include <lauxlib.h>
+#include <lua.h>
 #include <math.h>
 
 static const char endpoint_name[] = "ratchet.Endpoint";
@@ -215,7 +221,7 @@ static void check_component(lua_State *L, int index) {
                 "a component is a table or a userdata");
 }
 
-int script_new_endpoint(lua_State *L) {
+static int script_new_endpoint(lua_State *L) {
   struct limits limits;
   check_component(L, 1);
   lua_settop(L, 2);
@@ -257,11 +263,10 @@ static const luaL_Reg methods[] = {
 };
 
 void script_open_endpoint(lua_State *L) {
-  luaL_newmetatable(L, endpoint_name);
-  lua_pushcfunction(L, collect_endpoint);
-  lua_setfield(L, -2, "__gc");
-  lua_newtable(L);
-  script_register(L, methods);
-  lua_setfield(L, -2, "__index");
-  lua_pop(L, 1);
+  class_open(L, endpoint_name, methods, collect_endpoint);
 }
+
+const luaL_Reg endpoint_functions[] = {
+    {"endpoint", script_new_endpoint},
+    {NULL, NULL},
+};

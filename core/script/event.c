@@ -2,8 +2,22 @@
  * event - one event of a connection as one run of user code, and what becomes
  * of it: it returned, it failed, or it waits (strand.c).
  */
+#include "event.h"
+
 #include "base/log.h"
-#include "internal.h"
+#include "call.h"
+#include "connection_object.h"
+#include "coroutine.h"
+#include "receive.h"
+#include "request.h"
+#include "run.h"
+#include "server/connection.h"
+#include "source.h"
+#include "state.h"
+#include "strand.h"
+#include "timer.h"
+
+#include <lua.h>
 
 static const char *const names[EVENT_KINDS] = {
     [EVENT_OPEN] = "onOpen",   [EVENT_MESSAGE] = "onMessage",

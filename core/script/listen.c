@@ -2,11 +2,27 @@
  * listen - core.listen: a listener, and the Lua function or the component that
  * what it accepts is given to.
  */
+#include "listen.h"
+
+#include "base/list.h"
 #include "base/log.h"
 #include "base/mem.h"
-#include "internal.h"
+#include "call.h"
+#include "endpoint.h"
+#include "event.h"
 #include "net/handed.h"
+#include "net/listener.h"
+#include "net/tls_server.h"
 #include "proto/lesson.h"
+#include "request.h"
+#include "secure.h"
+#include "server/connection.h"
+#include "server/server.h"
+#include "state.h"
+#include "strand.h"
+
+#include <lauxlib.h>
+#include <lua.h>
 
 /* Owned by the script. Connections refer to it until they end: one whose
  * listener is closed, or is another's by now, is freed when none does. */
@@ -400,7 +416,7 @@ static struct script_service *new_service(lua_State *L) {
   return service;
 }
 
-int script_listen(lua_State *L) {
+static int script_listen(lua_State *L) {
   struct script *script = script_of(L);
   luaL_checktype(L, 1, LUA_TTABLE);
   size_t most = max_connections(L);
@@ -453,7 +469,7 @@ static struct script_service *check_listener(lua_State *L, int index) {
 }
 
 /* unlisten(id) */
-int script_unlisten(lua_State *L) {
+static int script_unlisten(lua_State *L) {
   struct script_service *service = check_listener(L, 1);
   listener_close(service->listener);
   service->listener = NULL;
@@ -463,7 +479,7 @@ int script_unlisten(lua_State *L) {
 
 /* serve(id, options): what is accepted from here on is served so; without an id
  * the options are only looked at. */
-int script_serve(lua_State *L) {
+static int script_serve(lua_State *L) {
   struct script *script = script_of(L);
   struct script_service *before = NULL;
   if (!lua_isnil(L, 1)) before = check_listener(L, 1);
@@ -531,3 +547,10 @@ void script_forget_services(struct script *script) {
   script_close_listeners(script);
   free_unused(script);
 }
+
+const luaL_Reg listen_functions[] = {
+    {"listen", script_listen},
+    {"serve", script_serve},
+    {"unlisten", script_unlisten},
+    {NULL, NULL},
+};

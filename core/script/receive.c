@@ -7,7 +7,19 @@
  * this) is received from by anybody, one at a time. What is received comes out
  * of the strand's queue, so its bounds hold here too.
  */
-#include "internal.h"
+#include "receive.h"
+
+#include "connection_object.h"
+#include "endpoint.h"
+#include "event.h"
+#include "run.h"
+#include "server/connection.h"
+#include "state.h"
+#include "strand.h"
+#include "waiter.h"
+
+#include <lauxlib.h>
+#include <lua.h>
 
 /* Is it the connection's own handler that asks? */
 static bool is_own(const struct script *script, const struct connection *conn) {

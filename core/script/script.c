@@ -1,9 +1,36 @@
+/*
+ * script - the Lua state: how it is set up, how the app file is run in it, what
+ * it does at the end of each turn, and how it ends.
+ */
 #include "script.h"
 
+#include "base/list.h"
 #include "base/log.h"
 #include "base/mem.h"
-#include "internal.h"
+#include "call.h"
+#include "caller_object.h"
+#include "connect.h"
+#include "connection_object.h"
+#include "coroutine.h"
+#include "endpoint.h"
+#include "listen.h"
+#include "message.h"
+#include "modules.h"
+#include "redis_object.h"
+#include "reload.h"
+#include "run.h"
+#include "server/connection.h"
+#include "server/server.h"
+#include "state.h"
+#include "strand.h"
+#include "task.h"
+#include "testbed.h"
+#include "timer.h"
+#include "topic_object.h"
+#include "waiter.h"
 
+#include <lauxlib.h>
+#include <lua.h>
 #include <luajit.h>
 
 /* The registry knows the script by this variable's address. */
@@ -23,6 +50,14 @@ int script_hold(struct script *script, lua_State *L) {
   int held = luaL_ref(L, -2);
   lua_pop(L, 1);
   return held;
+}
+
+void script_hold_table(struct script *script, lua_State *L, int *held) {
+  luaL_checktype(L, 1, LUA_TTABLE);
+  lua_pushvalue(L, 1);
+  script_release(script, *held);
+  *held = LUA_NOREF;
+  *held = script_hold(script, L);
 }
 
 void script_push_held(struct script *script, lua_State *L, int held) {

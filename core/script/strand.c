@@ -14,10 +14,23 @@
  * queue that ends its wait. A connection in line mode has nobody else: all that
  * happens is queued until it is received.
  */
+#include "strand.h"
+
+#include "base/list.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/pool.h"
-#include "internal.h"
+#include "connection_object.h"
+#include "coroutine.h"
+#include "endpoint.h"
+#include "event.h"
+#include "run.h"
+#include "server/connection.h"
+#include "state.h"
+#include "timer.h"
+#include "waiter.h"
+
+#include <lua.h>
 
 /* Made by the first wait of a handler, the first timer, or line mode; freed
  * when none of them is left and nothing is queued. Holds its connection; owns

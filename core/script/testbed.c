@@ -10,10 +10,29 @@
  * So a handler never has less time than it needs, and a test that waits for
  * 61 seconds takes none.
  */
+#include "testbed.h"
+
+#include "base/list.h"
 #include "base/mem.h"
-#include "internal.h"
+#include "caller_object.h"
+#include "class.h"
+#include "connect.h"
+#include "connection_object.h"
+#include "listen.h"
 #include "net/impairment.h"
 #include "net/virtual_network.h"
+#include "redis_object.h"
+#include "run.h"
+#include "server/connection.h"
+#include "server/server.h"
+#include "state.h"
+#include "strand.h"
+#include "task.h"
+#include "timer.h"
+#include "waiter.h"
+
+#include <lauxlib.h>
+#include <lua.h>
 
 enum {
   QUIET_TURNS = 4, /* two of the loop: what one of them begins, the next ends */
@@ -256,7 +275,7 @@ static const luaL_Reg functions[] = {
 
 void testbed_push(lua_State *L) {
   lua_newtable(L);
-  script_register(L, functions);
+  class_register(L, functions);
 }
 
 void testbed_free(struct script *script) {

@@ -35,8 +35,9 @@
 #include "watchdog.h"
 
 #include "base/log.h"
-#include "internal.h"
 
+#include <lauxlib.h>
+#include <lua.h>
 #include <luajit.h>
 #include <signal.h>
 #include <sys/time.h>
