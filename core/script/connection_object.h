@@ -9,10 +9,10 @@
 #include <stdint.h>
 
 struct connection;
-struct event;
 struct script;
 
-/* Emptied when the connection has told its last event. */
+/* Owned by Lua; borrows the connection. Emptied when the connection has told
+ * its last event. */
 struct connection_object {
   const void *kind;        /* tells it from other userdata of its size */
   struct connection *conn; /* NULL: dead */
@@ -28,13 +28,9 @@ void connection_object_push(struct script *script, lua_State *L,
 /* The connection is gone; scripts may keep the object for ever. */
 void connection_object_empty(struct script *script, struct connection *conn);
 struct connection_object *connection_object_to(lua_State *L, int index);
-/* Moves the messages that a line has left out of its queue, for a receive that
- * comes when the connection is gone. */
-void connection_object_keep_line(struct script *script, struct connection *conn,
-                                 const struct event *close);
-/* The next of them, as receive_take has it; then nil, code and reason, or
- * nothing when that is not known. The object is at 1. */
-int connection_object_take_rest(lua_State *L);
+/* Sets a field of the app's: name and value are at the top, and popped; the
+ * object is at 1. */
+void connection_object_set(lua_State *L, struct connection_object *object);
 /* Keeps the request at the top as conn.httpRequest, if the app has written to
  * it or in any case. Pops it. May raise. */
 void connection_object_keep_request(struct script *script, lua_State *L,

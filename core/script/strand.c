@@ -20,10 +20,10 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/pool.h"
-#include "connection_object.h"
 #include "coroutine.h"
 #include "endpoint.h"
 #include "event.h"
+#include "receive.h"
 #include "run.h"
 #include "server/connection.h"
 #include "state.h"
@@ -181,7 +181,7 @@ static void end_free_line(struct strand *strand) {
   if (strand->line != LINE_FREE || last == &strand->queue) return;
   struct event *close = &LIST_OWNER(last, struct queued_event, link)->event;
   if (close->kind != EVENT_CLOSE) return;
-  connection_object_keep_line(strand->waiter.script, conn_of(strand), close);
+  receive_keep_rest(strand->waiter.script, conn_of(strand), close);
   strand->line = LINE_NONE;
   wake_receiver(strand);
 }

@@ -9,7 +9,6 @@
 #include "check.h"
 #include "script/connection_object.h"
 #include "script/endpoint.h"
-#include "script/event.h"
 #include "script/state.h"
 #include "script/strand.h"
 #include "support_stage.h"
