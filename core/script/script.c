@@ -13,14 +13,15 @@
 #include "connection_object.h"
 #include "coroutine.h"
 #include "endpoint.h"
-#include "listen.h"
 #include "message.h"
 #include "modules.h"
 #include "redis_object.h"
 #include "reload.h"
 #include "run.h"
 #include "server/connection.h"
+#include "server/opening.h"
 #include "server/server.h"
+#include "service.h"
 #include "state.h"
 #include "strand.h"
 #include "task.h"
@@ -234,10 +235,6 @@ const char *script_addresses(const struct script *script) {
   return script->addresses.length ? (const char *)script->addresses.bytes : "";
 }
 
-void script_stop_listening(struct script *script) {
-  script_close_listeners(script);
-}
-
 void script_turn(struct script *script) {
   if (!list_is_empty(&script->ready)) testbed_note_stir(script);
   waiters_run(script);
@@ -268,10 +265,10 @@ const char *script_library(void) {
 void script_free(struct script *script) {
   script_end_waits(script);
   message_forget(script);
-  script_drop_services(script);
+  services_release(script);
   watchdog_end(&script->watchdog);
   lua_close(script->L);
-  script_free_services(script);
+  services_free(script);
   testbed_free(script);
   buffer_free(&script->addresses);
   buffer_free(&script->redis_text);

@@ -65,7 +65,7 @@ struct script {
   int request_metatable;      /* held: of request tables, or LUA_NOREF */
   int opening_request;        /* held: the request that `open` is told with */
   struct connection *opening; /* whose it is */
-  /* listen.c: */
+  /* service.c, listen.c: */
   struct list services;     /* script_service.link */
   struct log_rate refusals; /* of connections, before any request */
   uint64_t last_listener;   /* the numbers that Lua knows listeners by */

@@ -18,13 +18,13 @@
 #include "class.h"
 #include "connect.h"
 #include "connection_object.h"
-#include "listen.h"
 #include "net/impairment.h"
 #include "net/virtual_network.h"
 #include "redis_object.h"
 #include "run.h"
 #include "server/connection.h"
 #include "server/server.h"
+#include "service.h"
 #include "state.h"
 #include "strand.h"
 #include "task.h"
@@ -173,7 +173,7 @@ static int testbed_drain(lua_State *L) {
   struct testbed *testbed = check_test(L);
   struct waiter *waiter = wait_begin(script, L);
   waiter->is_waiting = testbed->is_draining = true;
-  script_close_listeners(script);
+  script_stop_listening(script);
   server_drain(script->server, on_drained, script);
   return lua_yield(L, 0);
 }
@@ -199,7 +199,7 @@ static bool close_handles(struct script *script) {
 static int testbed_sweep(lua_State *L) {
   struct script *script = script_of(L);
   struct testbed *testbed = check_test(L);
-  script_close_listeners(script);
+  script_stop_listening(script);
   server_terminate(script->server);
   timers_cancel(&script->timers);
   strands_drop(script);
@@ -218,7 +218,7 @@ static int testbed_close(lua_State *L) {
   if (!is_swept(script)) {
     return luaL_error(L, "connections are still open");
   }
-  script_forget_services(script);
+  services_forget(script);
   testbed_free(script);
   return 0;
 }
