@@ -4,12 +4,8 @@
  */
 #include "modules.h"
 
-#include "base/mem.h"
 #include "call.h"
-#include "caller_object.h"
-#include "connect.h"
 #include "core.h"
-#include "redis_object.h"
 #include "state.h"
 
 #include <lauxlib.h>
@@ -122,10 +118,7 @@ static int close_luv(lua_State *L) {
   return 0;
 }
 
-void script_close_handles(struct script *script) {
-  connects_end(script);
-  caller_object_close_all(script);
-  redis_object_close_all(script);
+void script_close_luv(struct script *script) {
   if (script->close_luv == LUA_NOREF) return;
   script_protect(script, close_luv, script, "luv");
 }

@@ -14,6 +14,8 @@ void script_open_libraries(lua_State *L);
 /* For `require`: luv on the server's loop, cjson, ratchet.core. Only on the
  * main state. Raises. */
 void script_open_modules(struct script *script, lua_State *L);
+/* Closes the handles that the app has made by luv. */
+void script_close_luv(struct script *script);
 /* The app's folder comes first in package.path. Raises. */
 void script_set_paths(lua_State *L, const char *app_path);
 /* Loads a file as text: a lua_load status, with the function or the message

@@ -258,12 +258,19 @@ void script_end_waits(struct script *script) {
   tasks_drop(script);
 }
 
+void script_close_handles(struct script *script) {
+  script_end_waits(script); /* tasks and timers need no connection */
+  caller_object_close_all(script);
+  redis_object_close_all(script);
+  script_close_luv(script);
+}
+
 const char *script_library(void) {
   return LUAJIT_VERSION;
 }
 
 void script_free(struct script *script) {
-  script_end_waits(script);
+  script_end_waits(script); /* that luv's last callbacks have begun */
   message_forget(script);
   services_release(script);
   watchdog_end(&script->watchdog);

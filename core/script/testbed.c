@@ -18,6 +18,7 @@
 #include "class.h"
 #include "connect.h"
 #include "connection_object.h"
+#include "modules.h"
 #include "net/impairment.h"
 #include "net/virtual_network.h"
 #include "redis_object.h"
@@ -189,13 +190,13 @@ static bool close_handles(struct script *script) {
   struct testbed *testbed = script->testbed;
   if (testbed->has_closed_handles || !loop_is_alive(script->loop)) return false;
   testbed->has_closed_handles = true;
-  script_close_handles(script);
+  script_close_luv(script);
   return true;
 }
 
 /* sweep(): ends every connection, timer and task but the test itself, and what
- * was begun by luv. False
- * while connections are on their way out: settle, and sweep again. */
+ * was begun by luv. False while connections are on their way out: settle, and
+ * sweep again. */
 static int testbed_sweep(lua_State *L) {
   struct script *script = script_of(L);
   struct testbed *testbed = check_test(L);
