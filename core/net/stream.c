@@ -7,9 +7,7 @@
 #include "base/mem.h"
 #include "base/pool.h"
 
-#include <errno.h>
 #include <string.h>
-#include <sys/socket.h>
 
 enum { PIECES_MAX = 64 };
 
@@ -121,23 +119,11 @@ static void on_shutdown(uv_shutdown_t *request, int error) {
   pool_give(request, sizeof *request);
 }
 
-/* uv_shutdown would wait for a turn of the loop, in which it asks epoll for
- * something and takes it back. */
-static int shut_at_once(struct stream *stream) {
-  uv_os_fd_t fd;
-  int error = uv_fileno(&stream->uv.handle, &fd);
-  if (error) return error;
-  return shutdown(fd, SHUT_WR) == 0 ? 0 : -errno;
-}
-
 static int stream_shutdown(struct transport *transport) {
-  struct stream *stream = stream_of(transport);
-  if (uv_stream_get_write_queue_size(&stream->uv.stream) == 0) {
-    return shut_at_once(stream);
-  }
   uv_shutdown_t *request = pool_take(sizeof *request);
   if (!request) return UV_ENOMEM;
-  int error = uv_shutdown(request, &stream->uv.stream, on_shutdown);
+  int error =
+      uv_shutdown(request, &stream_of(transport)->uv.stream, on_shutdown);
   if (error) pool_give(request, sizeof *request);
   return error;
 }
