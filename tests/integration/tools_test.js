@@ -511,3 +511,9 @@ test('cmake --install puts everything in its place, and it runs there', { ms: 60
   const settings = JSON.parse(fs.readFileSync(path.join(cwd, 'there', '.luarc.json'), 'utf8'));
   assert.ok(settings['workspace.library'][0].startsWith(fs.realpathSync(prefix)));
 });
+
+test('the package has a maintainer that can be set', () => {
+  const read = (name) => fs.readFileSync(path.join(path.dirname(binary), name), 'utf8');
+  const [, maintainer] = read('CMakeCache.txt').match(/^MAINTAINER:STRING=(.+ <.+@.+>)$/m);
+  assert.ok(read('CPackConfig.cmake').includes(`set(CPACK_PACKAGE_CONTACT "${maintainer}")`));
+});
