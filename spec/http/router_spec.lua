@@ -163,7 +163,9 @@ describe("Router, hosts:", function()
   end)
 
   it("names a host once, however many routes it has there", function()
-    local router = router_with({ { "GET", "/chat", "localhost" }, { "GET", "/{all:.*}", "localhost" } })
+    local router = router_with({
+      { "GET", "/chat", "localhost" }, { "GET", "/{all:.*}", "localhost" },
+    })
     router:handle(layers.get("/chat", { Host = "evil.example" }))
     assert.matches('answers to "localhost"$', fake_core.without_lesson(fake_core.last_log(core)))
   end)
