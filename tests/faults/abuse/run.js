@@ -26,7 +26,7 @@ const OPTIONS = {
 const MOST_KIB = 16 * 1024; // more than before, while it goes on
 const REST_KIB = 4 * 1024; // of which may stay: free memory inside the process
 const KIND_MS = 60000;
-const REST_MS = 5000;
+const REST_MS = 15000; // memory is given back every ten seconds at most
 
 const APP = `
 local app = ratchet.App("localhost", 8080)
