@@ -11,8 +11,10 @@
 const net = require('net');
 const frames = require('../../integration/support/frames');
 const { handshakeBytes } = require('../../integration/support/raw');
+const { sleep } = require('../../integration/support/wait');
 
-const AT_A_TIME = 50;
+const AT_A_TIME = 20;
+const PAUSE_MS = 10; // between two of each: slow clients are no storm
 const DRIP_MS = 1000;
 const FRAME_DRIPS = 1; // then it falls silent: a peer that sends bytes is alive
 
@@ -95,7 +97,10 @@ function open() {
 
 async function main() {
   const lane = async () => {
-    while (opened++ < count) await open();
+    while (opened++ < count) {
+      await open();
+      await sleep(PAUSE_MS);
+    }
   };
   await Promise.all(Array.from({ length: AT_A_TIME }, lane));
   process.send('open');
