@@ -1,6 +1,7 @@
 #include "spare_memory.h"
 
 #include "base/mem.h"
+#include "base/owner.h"
 #include "base/pool.h"
 
 /* Finding it takes longer the more is in use: an eighth of that may stay. */
@@ -14,7 +15,7 @@ static size_t difference(size_t high, size_t low) {
 
 /* A burst that comes again and again needs its memory again and again. */
 static void ring(struct alarm *alarm) {
-  struct spare_memory *spare = HEAP_OWNER(alarm, struct spare_memory, alarm);
+  struct spare_memory *spare = OWNER_OF(alarm, struct spare_memory, alarm);
   if (!is_much(difference(spare->peak, mem_used_most()))) return;
   spare->given = clock_now(spare->clock);
   pool_drain();
