@@ -9,6 +9,7 @@
 #include "base/buffer.h"
 #include "base/log.h"
 #include "base/pool.h"
+#include "base/write_all.h"
 #include "net/control_client.h"
 #include "net/local_socket.h"
 #include "net/runtime_folder.h"
@@ -217,6 +218,7 @@ static int speak(int count, char **words) {
     snprintf(command, sizeof command, "drain %ld", seconds);
   else
     snprintf(command, sizeof command, "%s", words[0]);
+  signals_ignore_broken_pipes(); /* of a server that ends while it is asked */
   return control_say(&target, command, stdout, stderr);
 }
 
@@ -368,8 +370,8 @@ static void print_addresses(struct program *program) {
   buffer_append_text(&text, "\n");
   buffer_append_text(&text, script_addresses(program->script));
   fflush(stdout);
-  ssize_t written = write(STDOUT_FILENO, text.bytes, text.length);
-  (void)written; /* nobody reads it: that is no reason not to serve */
+  /* Nobody reads it: that is no reason not to serve. */
+  write_all(STDOUT_FILENO, text.bytes, text.length);
   buffer_free(&text);
 }
 
