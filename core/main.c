@@ -426,11 +426,19 @@ static void close_everything(struct program *program) {
    * one that comes while the process ends. */
 }
 
+/* Before there is an app: the system has not given what any server needs. */
+static bool init(struct program *program) {
+  int error = loop_init(&program->loop);
+  if (!error) error = server_init(&program->server, &program->loop.clock);
+  if (!error) return true;
+  log_printf(LOG_ERROR, "cannot start: the system says: %s", strerror(-error));
+  return false;
+}
+
 static void *run(void *argument) {
   struct program *program = argument;
   program->status = EXIT_APP;
-  if (loop_init(&program->loop) != 0) return NULL;
-  if (server_init(&program->server, &program->loop.clock) != 0) return NULL;
+  if (!init(program)) return NULL;
   program->server.max_connections = raise_descriptor_limit(&program->loop);
   if (!program->command) name_control(program);
   program->script =
@@ -457,8 +465,11 @@ static int run_on_large_stack(struct program *program) {
   pthread_attr_t attributes;
   pthread_attr_init(&attributes);
   pthread_attr_setstacksize(&attributes, STACK_SIZE);
-  if (pthread_create(&thread, &attributes, run, program) != 0) {
-    return complain("cannot start: no memory for its stack", "");
+  int error = pthread_create(&thread, &attributes, run, program);
+  if (error) {
+    log_printf(LOG_ERROR, "cannot start: no thread with a stack of %d MiB: %s",
+               STACK_SIZE / 1024 / 1024, strerror(error));
+    return EXIT_APP;
   }
   pthread_join(thread, NULL);
   pthread_attr_destroy(&attributes);
