@@ -5,19 +5,20 @@
  * legal, so a correct program behaves as ever; one that took a short count for
  * all of it, or an error for the end, does not.
  *
- *   SHORT_IO_SEED    what is done to which call; without it nothing is done
- *   SHORT_IO_BYTES   so many bytes of a stream, each way, go in such small
- * steps only, and after them one call in four (16384) SHORT_IO_REPORT  a file
- * that each process adds a line to as it exits: calls, short, would block,
- * interrupted, accepts that failed
+ * - SHORT_IO_SEED says what is done to which call; without it nothing is done.
+ * - SHORT_IO_BYTES: so many bytes of a stream, each way, go in such small steps
+ *   only, and after them one call in four does (16384).
+ * - SHORT_IO_REPORT: a file that each process adds a line to as it exits:
+ * calls, short, would block, interrupted, accepts that failed.
  *
  * The same seed does the same to the n-th call on a descriptor. Only a program
  * of the name ratchet-lua is meant: what it starts inherits the variable.
  *
- * What is left alone, and why: datagrams (a short one is lost), pipes (a write
- * of at most PIPE_BUF is whole, and libuv counts on it), EAGAIN where the
- * descriptor blocks, EINTR and EAGAIN for files on a disk, which are short
- * only.
+ * What is left alone, and why: datagrams (a short one is lost); pipes (a write
+ * of at most PIPE_BUF is whole, and libuv counts on it); EAGAIN and short
+ * writes where the descriptor blocks; EINTR and EAGAIN for files on a disk,
+ * which are short only; and what was sent by a peer that hung up, for libuv
+ * takes a short read for the last one then (UV_HANDLE_READ_PARTIAL).
  */
 #include <dlfcn.h>
 #include <errno.h>
@@ -142,6 +143,7 @@ static int ration(int fd, enum way way, size_t *length) {
     return 0;
   }
   if (way == IN && kind == STREAM && has_hung_up(fd)) return 0;
+  if (way == OUT && kind == STREAM && may_block(fd)) return 0;
   if (*length > step) {
     short_ones++;
     *length = step;
