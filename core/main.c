@@ -10,6 +10,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/pool.h"
+#include "base/write_all.h"
 #include "command_line.h"
 #include "net/local_socket.h"
 #include "net/runtime_folder.h"
@@ -138,8 +139,8 @@ static void print_addresses(struct program *program) {
   buffer_append_text(&text, "\n");
   buffer_append_text(&text, script_addresses(program->script));
   fflush(stdout);
-  ssize_t written = write(STDOUT_FILENO, text.bytes, text.length);
-  (void)written; /* nobody reads it: that is no reason not to serve */
+  /* Nobody reads it: that is no reason not to serve. */
+  write_all(STDOUT_FILENO, text.bytes, text.length);
   buffer_free(&text);
 }
 
@@ -194,11 +195,19 @@ static void close_everything(struct program *program) {
    * one that comes while the process ends. */
 }
 
+/* Before there is an app: the system has not given what any server needs. */
+static bool init(struct program *program) {
+  int error = loop_init(&program->loop);
+  if (!error) error = server_init(&program->server, &program->loop.clock);
+  if (!error) return true;
+  log_printf(LOG_ERROR, "cannot start: the system says: %s", strerror(-error));
+  return false;
+}
+
 static void *run(void *argument) {
   struct program *program = argument;
   program->status = EXIT_APP;
-  if (loop_init(&program->loop) != 0) return NULL;
-  if (server_init(&program->server, &program->loop.clock) != 0) return NULL;
+  if (!init(program)) return NULL;
   program->server.max_connections = raise_descriptor_limit(&program->loop);
   if (!program->line.command) name_control(program);
   program->script =
