@@ -585,6 +585,11 @@ static struct address tls_peer(struct transport *transport) {
   return tls->below->ops->peer(tls->below);
 }
 
+static size_t tls_untaken(struct transport *transport) {
+  struct tls *tls = tls_of(transport);
+  return tls->below->ops->untaken(tls->below);
+}
+
 static void tls_feed(struct transport *transport, uint8_t *bytes,
                      size_t length) {
   while (length > 0) {
@@ -632,6 +637,7 @@ static const struct transport_ops tls_ops = {
     .stop_reading = tls_stop_reading,
     .try_write = tls_try_write,
     .write = tls_write,
+    .untaken = tls_untaken,
     .shutdown = tls_shutdown,
     .close = tls_close,
     .peer = tls_peer,

@@ -49,7 +49,7 @@ class Line {
   constructor(client, server, isHarsh, random) {
     Object.assign(this, { client, server, random });
     this.pieces = 0;
-    this.rate = random.spread(30, 2000); // bytes a millisecond
+    this.rate = random.spread(100, 3000); // bytes a millisecond
     this.left = isHarsh && random.chance(0.7) ? random.spread(50, 4e6) : Infinity;
     this.isReset = random.chance(0.7);
     this.pump(client, server, random.one(Object.keys(manners)));

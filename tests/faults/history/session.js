@@ -9,6 +9,7 @@ const WebSocket = require('ws');
 const frames = require('../../integration/support/frames');
 const { LONGEST } = require('./messages');
 
+const CLOSE_MS = 80000; // for the server's answer to a close, behind a slow path
 const QUEUED = 512 * 1024; // bytes that a client has waiting before it sends more
 const EDGES = [125, 126, 127, 128, 65535, 65536, 65537, LONGEST];
 
@@ -127,6 +128,7 @@ class Session {
     const scheme = this.isSecure ? 'wss' : 'ws';
     const join = this.hasJoined ? '&join=1' : '';
     this.socket = new WebSocket(`${scheme}://localhost/${this.route}?name=${this.name}${join}`, {
+      closeTimeout: CLOSE_MS,
       perMessageDeflate: this.isCompressed && { threshold: 64 },
       createConnection: () => this.createConnection(),
     });
