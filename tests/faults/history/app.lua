@@ -180,7 +180,8 @@ ratchet.onReload(function(version)
   record("r " .. version)
 end)
 
-local app = ratchet.App("", 8080)
+-- No limit of time is meant to be met by those who are slow only because all are.
+local app = ratchet.App("", 8080, "127.0.0.1", { headerTimeout = 60 })
 local patient = { deflate = true, closeTimeout = 60, maxBufferedAmount = 256 * 1024 }
 app:route("/chat", Chat, { "*" }, nil, patient)
 app:route("/line", Line, { "*" }, nil, patient)

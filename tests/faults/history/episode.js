@@ -17,6 +17,7 @@ const { Random } = require('./random');
 
 const WORKERS = 4;
 const END_MS = 90000; // for all sessions to end, when the time is over
+const RELOAD_MS = 60000; // also where many other programs run
 const FILES = ['app.lua', 'edition.lua'];
 
 // What happens, and how often.
@@ -91,7 +92,7 @@ class Episode {
   }
 
   async reload(word, status) {
-    const result = await command([word, '--pid', String(this.server.pid)], this.env);
+    const result = await command([word, '--pid', String(this.server.pid)], this.env, RELOAD_MS);
     if (result.status !== status) {
       this.faults.push(`${word} ended with ${result.status}: ${result.stderr}${result.stdout}`);
     }
