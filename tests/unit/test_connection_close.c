@@ -122,9 +122,9 @@ TEST(connection_lingers_while_its_bytes_are_taken) {
   }
   peer->is_stuck = false;
   stage_run(stage);
-  (stage, peer, "close 1005", "text x x1000; close 1000; FIN");
+  stage_check(peer, "close 1005", "text x x1000; close 1000; FIN");
   stage_wait(stage, 5100);
-  (stage, peer, "", "gone");
+  stage_check(peer, "", "gone");
   stage_close(stage);
 }
 
