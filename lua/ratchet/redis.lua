@@ -323,16 +323,6 @@ end
 
 local redis = { options = known }
 
--- The same for clients with the same settings.
-local function key_of(settings)
-  local parts = {}
-  for name, value in pairs(settings) do
-    parts[#parts + 1] = ("%s=%s"):format(name, tostring(value))
-  end
-  table.sort(parts)
-  return "redis " .. table.concat(parts, " ")
-end
-
 ---A client. It connects in the background, and again when the connection is lost: what
 ---is asked meanwhile waits.
 ---@param given table? host = "127.0.0.1", port = 6379, or path of a unix socket; username,
@@ -364,7 +354,9 @@ function redis.connect(given)
       spare = {}, -- tickets
     },
   }, metatable)
-  return record.resource({ object = client, key = key_of(settings), close = Redis.close })
+  return record.resource({
+    object = client, key = record.key("redis ", settings), close = Redis.close,
+  })
 end
 
 return redis
