@@ -33,8 +33,8 @@ static int open_tcp(lua_State *L, struct script *script,
   lua_getfield(L, 1, "reusePort");
   if (lua_toboolean(L, -1)) options |= LISTENER_SHARED;
   lua_pop(L, 2);
-  return listener_open_tcp_with(script->loop, host, port, options,
-                                service_accept, service, &service->listener);
+  return listener_open_tcp(script->loop, host, port, options, service_accept,
+                           service, &service->listener);
 }
 
 static int open_listener(lua_State *L, struct script *script,

@@ -31,7 +31,7 @@ static struct script_service *service_of(struct service *base) {
 }
 
 static struct script_service *owner_of(struct list *link) {
-  return LIST_OWNER(link, struct script_service, link);
+  return OWNER_OF(link, struct script_service, link);
 }
 
 struct asked {
@@ -177,7 +177,7 @@ static bool is_used(const struct script_service *service) {
   const struct server *server = service->script->server;
   struct list *link = server->connections.next;
   for (; link != &server->connections; link = link->next) {
-    struct connection *conn = LIST_OWNER(link, struct connection, in_server);
+    struct connection *conn = OWNER_OF(link, struct connection, in_server);
     if (conn->service == &service->base) return true;
   }
   return false;
