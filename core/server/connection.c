@@ -35,7 +35,8 @@ static bool is_read(const struct connection *conn) {
   case CONNECTION_CLOSING: return conn->unread.length == 0;
   case CONNECTION_ENDING: return !conn->peer_ended;
   case CONNECTION_RAW:
-  case CONNECTION_OPEN: return !conn->paused && conn->unread.length == 0;
+  case CONNECTION_OPEN:
+    return !conn->paused && !conn->peer_ended && conn->unread.length == 0;
   default: return false;
   }
 }
@@ -473,11 +474,20 @@ static void finish_ending(struct connection *conn) {
     connection_set_timer(conn, LINGER);
 }
 
+/* FIN came while the answer before was on its way, and what came with it waited
+ * in `unread`. */
+static void end_after_peer(struct connection *conn) {
+  if (connection_is_open(conn) && conn->unread.length == 0)
+    peer_ended(conn);
+  else
+    http_end_after_peer(conn);
+}
+
 void connection_do_due(struct connection *conn) {
   connection_hold(conn);
   connection_resume(conn, PAUSE_TURN);
   if (conn->pull_due) pull(conn);
-  if (conn->peer_ended) http_end_after_peer(conn);
+  if (conn->peer_ended) end_after_peer(conn);
   answer_ask(conn);
   output_flush(conn);
   answer_flushed(conn);
