@@ -460,30 +460,40 @@ static void post_ready(struct peer *peer, uint8_t which) {
     post(peer, slice_of(ready[which % (sizeof ready / sizeof *ready)]));
 }
 
-static void post_frame(struct peer *peer, uint8_t first, struct slice text,
-                       size_t times) {
+/* The text is masked where it lies. */
+static void post_frame(struct peer *peer, uint8_t first, uint8_t *text,
+                       size_t length) {
   static const uint8_t key[4] = {0x37, 0xFA, 0x21, 0x3D};
   uint8_t header[FRAME_HEADER_MAX];
-  struct buffer payload = {0};
-  for (size_t i = 0; i < times; i++) {
-    expect(buffer_append(&payload, text.at, text.length));
-  }
-  size_t size =
-      peer->is_server
-          ? frame_write_header(header, OP_TEXT, payload.length)
-          : frame_write_masked_header(header, OP_TEXT, payload.length, key);
+  size_t size = peer->is_server
+                    ? frame_write_header(header, OP_TEXT, length)
+                    : frame_write_masked_header(header, OP_TEXT, length, key);
   header[0] = first;
-  if (!peer->is_server) frame_mask(payload.bytes, payload.length, key, 0);
+  if (!peer->is_server) frame_mask(text, length, key, 0);
   post(peer, (struct slice){(char *)header, size});
-  post(peer, (struct slice){(char *)payload.bytes, payload.length});
-  buffer_free(&payload);
+  post(peer, (struct slice){(char *)text, length});
+}
+
+static void post_short(struct peer *peer, uint8_t first, struct slice text) {
+  uint8_t copy[UINT8_MAX];
+  memcpy(copy, text.at, text.length);
+  post_frame(peer, first, copy, text.length);
+}
+
+static void post_long(struct peer *peer, uint8_t first, size_t length,
+                      uint8_t byte) {
+  static uint8_t text[1 << 17];
+  memset(text, byte, length);
+  post_frame(peer, first, text, length);
 }
 
 static void post_deflated(struct peer *peer, struct slice text) {
+  uint8_t copy[2 * UINT8_MAX];
   struct deflated out;
   expect(deflater_run(deflater, (const uint8_t *)text.at, text.length, &out));
-  post_frame(peer, 0xC2, (struct slice){(const char *)out.bytes, out.length},
-             1);
+  expect(out.length <= sizeof copy);
+  memcpy(copy, out.bytes, out.length);
+  post_frame(peer, 0xC2, copy, out.length);
   mem_free(out.owned);
 }
 
@@ -539,12 +549,12 @@ static void play_on(struct peer *peer, enum command command) {
   case SEND_READY: post_ready(peer, next_byte()); break;
   case SEND_FRAME: {
     uint8_t first = next_byte();
-    post_frame(peer, first, next_bytes(next_byte()), 1);
+    post_short(peer, first, next_bytes(next_byte()));
     break;
   }
   case SEND_LARGE: {
     uint8_t first = next_byte(), exponent = next_byte() % 18;
-    post_frame(peer, first, next_bytes(1), (size_t)1 << exponent);
+    post_long(peer, first, (size_t)1 << exponent, next_byte());
     break;
   }
   case SEND_DEFLATED: post_deflated(peer, next_bytes(next_byte())); break;
