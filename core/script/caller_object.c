@@ -317,6 +317,6 @@ void caller_object_open(lua_State *L) {
 void caller_object_close_all(struct script *script) {
   struct list *link;
   while ((link = list_take_first(&script->callers))) {
-    close_object(LIST_OWNER(link, struct caller_object, link));
+    close_object(OWNER_OF(link, struct caller_object, link));
   }
 }

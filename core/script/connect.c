@@ -55,7 +55,7 @@ static void end_attempt(struct attempt *attempt) {
 
 void connects_end(struct script *script) {
   while (!list_is_empty(&script->attempts)) {
-    end_attempt(LIST_OWNER(script->attempts.next, struct attempt, link));
+    end_attempt(OWNER_OF(script->attempts.next, struct attempt, link));
   }
 }
 

@@ -52,7 +52,7 @@ static int core_connections(lua_State *L) {
   int count = 0;
   lua_newtable(L);
   for (; link != all; link = link->next) {
-    struct connection *conn = LIST_OWNER(link, struct connection, in_server);
+    struct connection *conn = OWNER_OF(link, struct connection, in_server);
     bool is_client = connection_is_open(conn) && !conn->is_outgoing;
     if (!is_client || conn->app_view == 0) continue;
     connection_object_push(script, L, conn);

@@ -25,7 +25,7 @@ static struct script_service *service_of(struct service *base) {
 }
 
 static struct script_service *owner_of(struct list *link) {
-  return LIST_OWNER(link, struct script_service, link);
+  return OWNER_OF(link, struct script_service, link);
 }
 
 struct asked {
@@ -270,8 +270,8 @@ static int open_tcp(lua_State *L, struct script *script,
   lua_getfield(L, 1, "reusePort");
   if (lua_toboolean(L, -1)) options |= LISTENER_SHARED;
   lua_pop(L, 2);
-  return listener_open_tcp_with(script->loop, host, port, options, on_accepted,
-                                service, &service->listener);
+  return listener_open_tcp(script->loop, host, port, options, on_accepted,
+                           service, &service->listener);
 }
 
 static int open_listener(lua_State *L, struct script *script,
@@ -423,7 +423,7 @@ static bool is_used(const struct script_service *service) {
   const struct server *server = service->script->server;
   struct list *link = server->connections.next;
   for (; link != &server->connections; link = link->next) {
-    struct connection *conn = LIST_OWNER(link, struct connection, in_server);
+    struct connection *conn = OWNER_OF(link, struct connection, in_server);
     if (conn->service == &service->base) return true;
   }
   return false;

@@ -27,12 +27,6 @@ static struct payload *borrow_text(struct script *script, lua_State *L,
   return payload;
 }
 
-static struct payload *raw_copy(const char *text, size_t length) {
-  struct payload *payload = payload_new(length);
-  if (payload) memcpy(payload->head, text, length);
-  return payload;
-}
-
 static struct payload *make_payload(struct script *script, lua_State *L,
                                     int index, int opcode) {
   size_t length;
@@ -44,7 +38,7 @@ static struct payload *make_payload(struct script *script, lua_State *L,
   }
   struct payload *payload;
   if (opcode == OP_RAW)
-    payload = raw_copy(text, length);
+    payload = payload_copy((struct slice){text, length});
   else if (length >= BORROWED_TEXT) {
     payload = borrow_text(script, L, index, (enum opcode)opcode);
   } else {

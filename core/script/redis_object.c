@@ -380,13 +380,13 @@ int redis_object_new(lua_State *L) {
 void redis_object_flush(struct script *script) {
   struct list *first;
   while ((first = list_take_first(&script->redis_due))) {
-    redis_flush(LIST_OWNER(first, struct link, in_due)->redis);
+    redis_flush(OWNER_OF(first, struct link, in_due)->redis);
   }
 }
 
 void redis_object_close_all(struct script *script) {
   while (!list_is_empty(&script->redis_links)) {
     struct list *first = script->redis_links.next;
-    close_link(LIST_OWNER(first, struct link, in_script));
+    close_link(OWNER_OF(first, struct link, in_script));
   }
 }

@@ -20,7 +20,7 @@ struct task {
 };
 
 static struct task *task_of(struct waiter *waiter) {
-  return LIST_OWNER(waiter, struct task, waiter);
+  return OWNER_OF(waiter, struct task, waiter);
 }
 
 struct waiter *task_waiter(struct task *task) {
@@ -135,7 +135,7 @@ void tasks_drop_but(struct script *script, const struct task *kept) {
   struct list *link = script->tasks.next, *next;
   for (; link != &script->tasks; link = next) {
     next = link->next;
-    struct task *task = LIST_OWNER(link, struct task, in_script);
+    struct task *task = OWNER_OF(link, struct task, in_script);
     if (task != kept) drop(task);
   }
 }
@@ -150,7 +150,7 @@ int tasks_outdated(const struct script *script) {
   int count = 0;
   struct list *link = script->tasks.next;
   for (; link != &script->tasks; link = link->next) {
-    struct task *task = LIST_OWNER(link, struct task, in_script);
+    struct task *task = OWNER_OF(link, struct task, in_script);
     count += task->waiter.is_waiting && !task->is_cancelled &&
              task->waiter.version != script->version;
   }

@@ -48,7 +48,7 @@ void timer_cancel(struct timer *timer) {
 void timers_cancel(struct list *timers) {
   struct list *link;
   while ((link = list_take_first(timers))) {
-    timer_cancel(LIST_OWNER(link, struct timer, in_owner));
+    timer_cancel(OWNER_OF(link, struct timer, in_owner));
   }
 }
 
@@ -77,7 +77,7 @@ static void fire(struct timer *timer) {
 }
 
 static void on_alarm(struct alarm *alarm) {
-  struct timer *timer = HEAP_OWNER(alarm, struct timer, alarm);
+  struct timer *timer = OWNER_OF(alarm, struct timer, alarm);
   if (timer->period > 0) set_next(timer);
   if (!timer->is_running) fire(timer);
 }

@@ -47,7 +47,7 @@ void waiter_end(struct waiter *waiter, enum wait_end end) {
 }
 
 static void on_alarm(struct alarm *alarm) {
-  waiter_end(HEAP_OWNER(alarm, struct waiter, alarm), WAIT_TIMED_OUT);
+  waiter_end(OWNER_OF(alarm, struct waiter, alarm), WAIT_TIMED_OUT);
 }
 
 void waiter_init(struct waiter *waiter, struct script *script,
@@ -77,7 +77,7 @@ void waiters_run(struct script *script) {
   list_init(&now);
   list_move_all(&now, &script->ready);
   while ((link = list_take_first(&now))) {
-    struct waiter *waiter = LIST_OWNER(link, struct waiter, in_ready);
+    struct waiter *waiter = OWNER_OF(link, struct waiter, in_ready);
     waiter->go_on(waiter);
   }
 }

@@ -175,7 +175,7 @@ static void step(void) {
 static void check_queues(void) {
   struct list *link = stage->server.connections.next;
   for (; link != &stage->server.connections; link = link->next) {
-    struct connection *conn = LIST_OWNER(link, struct connection, in_server);
+    struct connection *conn = OWNER_OF(link, struct connection, in_server);
     CHECK(strand_queued(conn) <= QUEUE_MOST + 8);
   }
 }
