@@ -46,7 +46,7 @@ struct peer {
   struct memory_transport *memory; /* NULL: there is none */
   struct buffer pending;           /* bytes on their way to the server */
   size_t step;                     /* how many arrive in a turn */
-  bool is_stuck, is_server, is_lost;
+  bool is_stuck, is_server;
   uint64_t id;
   struct witness witness;
   struct user user;

@@ -150,7 +150,6 @@ static size_t take_frames(struct witness *witness, const char *bytes,
     expect(!witness->has_closed);
     expect(result != READER_VIOLATION && result != READER_NO_MEMORY);
     witness->has_closed = result == READER_CLOSE;
-    witness->messages += result == READER_TEXT || result == READER_BINARY;
     const uint8_t *unused;
     if (witness->has_closed) {
       expect(reader_unused(&witness->reader, &unused) == 0);

@@ -41,7 +41,6 @@ struct witness {
   struct inflater *inflater;
   bool has_closed; /* its close frame came */
   char key[24];    /* of the request that was heard */
-  size_t messages;
 };
 
 void witness_init(struct witness *witness, bool is_server);
