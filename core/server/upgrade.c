@@ -65,12 +65,12 @@ void connection_upgrade(struct connection *conn, struct endpoint *endpoint,
   struct buffer answer = {0};
   struct refusal refusal;
   if (conn->state != CONNECTION_DECIDING) return;
-  if (connection_head(conn, &head) && !handshake_check(&head, &refusal)) {
+  bool is_whole =
+      connection_keep_protocol(conn, protocol) && connection_head(conn, &head);
+  if (is_whole && !handshake_check(&head, &refusal)) {
     http_refuse(conn, &refusal);
     return;
   }
-  bool is_whole =
-      connection_keep_protocol(conn, protocol) && connection_head(conn, &head);
   if (is_whole) {
     agree_on_compression(conn, endpoint, &head);
     is_whole = write_switch(conn, &answer,
