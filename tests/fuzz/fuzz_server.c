@@ -361,6 +361,7 @@ static void arrive(struct peer *peer) {
   begin_peer(peer, false);
   if (service.raw) peer->witness.state = HEARS_ALL;
   server_accept(&server, &service, memory_transport_face(peer->memory));
+  if (server.last_id < peer->id) peer->id = 0; /* refused without a word */
 }
 
 static void be_asked(struct peer *peer) {
