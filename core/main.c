@@ -8,11 +8,13 @@
  */
 #include "base/buffer.h"
 #include "base/log.h"
+#include "base/mem.h"
 #include "base/pool.h"
 #include "command_line.h"
 #include "net/local_socket.h"
 #include "net/runtime_folder.h"
 #include "net/signals.h"
+#include "net/spare_memory.h"
 #include "net/tls.h"
 #include "net/tls_client.h"
 #include "script/script.h"
@@ -42,6 +44,7 @@ struct program {
   struct server server;
   struct script *script;
   struct signals signals;
+  struct spare_memory spare_memory;
   int status;
 };
 
@@ -86,6 +89,7 @@ static void on_turn(void *owner) {
   script_turn(program->script);
   server_turn(&program->server);
   script_turn_done(program->script);
+  if (!program->line.command) spare_memory_watch(&program->spare_memory);
 }
 
 static void on_drained(void *owner) {
@@ -178,6 +182,7 @@ static void close_everything(struct program *program) {
   }
   loop_keep(&program->loop, false);
   program->loop.on_turn = NULL;
+  spare_memory_stop(&program->spare_memory);
   finish_app(program);
   script_free(program->script);
   server_free(&program->server);
@@ -199,6 +204,7 @@ static void *run(void *argument) {
   program->script =
       script_new(&program->loop, &program->server, &program->line.options);
   if (!program->script) return NULL;
+  spare_memory_init(&program->spare_memory, &program->loop.clock);
   program->loop.on_turn = on_turn;
   program->loop.owner = program;
   if (program->line.command) {
@@ -235,5 +241,6 @@ int main(int argc, char **argv) {
   setvbuf(stdout, NULL, _IOLBF, 0);
   int status = command_line_read(&program.line, argc, argv);
   if (status >= 0) return status;
+  mem_share_arena();
   return run_on_large_stack(&program);
 }
