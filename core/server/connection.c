@@ -255,7 +255,7 @@ void connection_do_due(struct connection *conn) {
   connection_hold(conn);
   if (conn->paused) connection_resume(conn, PAUSE_TURN);
   if (conn->pull_due) input_pull(conn);
-  if (conn->peer_ended) http_end_after_peer(conn);
+  if (conn->peer_ended) input_end(conn);
   answer_ask(conn);
   output_flush(conn);
   answer_flushed(conn);
