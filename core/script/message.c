@@ -2,9 +2,14 @@
  * message - a Lua string as a payload: checked, framed once, and framed no more
  * while the same string is sent again.
  */
+#include "message.h"
+
 #include "base/utf8.h"
-#include "internal.h"
 #include "proto/framed.h"
+#include "state.h"
+
+#include <lauxlib.h>
+#include <lua.h>
 
 enum {
   SHORT_TEXT = 256,

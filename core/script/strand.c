@@ -14,10 +14,23 @@
  * queue that ends its wait. A connection in line mode has nobody else: all that
  * happens is queued until it is received.
  */
+#include "strand.h"
+
+#include "base/list.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/pool.h"
-#include "internal.h"
+#include "coroutine.h"
+#include "endpoint.h"
+#include "event.h"
+#include "receive.h"
+#include "run.h"
+#include "server/connection.h"
+#include "state.h"
+#include "timer.h"
+#include "waiter.h"
+
+#include <lua.h>
 
 /* Made by the first wait of a handler, the first timer, or line mode; freed
  * when none of them is left and nothing is queued. Holds its connection; owns
@@ -168,7 +181,7 @@ static void end_free_line(struct strand *strand) {
   if (strand->line != LINE_FREE || last == &strand->queue) return;
   struct event *close = &OWNER_OF(last, struct queued_event, link)->event;
   if (close->kind != EVENT_CLOSE) return;
-  connection_object_keep_line(strand->waiter.script, conn_of(strand), close);
+  receive_keep_rest(strand->waiter.script, conn_of(strand), close);
   strand->line = LINE_NONE;
   wake_receiver(strand);
 }
@@ -231,6 +244,7 @@ void strand_wait(struct event *event, struct coroutine co) {
   struct strand *strand = strand_of(event->conn);
   strand->current = *event;
   strand->current.data = SLICE("");
+  strand->current.has_data = false;
   strand->waiter.co = co;
 }
 
@@ -240,8 +254,10 @@ static void go_on(struct waiter *waiter) {
   struct coroutine co = waiter->co;
   uint32_t before = log_set_version(waiter->version);
   strand->is_busy = true;
-  int status = waiter_resume(
-      waiter, (struct run){.what = event_name(event.kind), .conn = event.conn});
+  int status =
+      waiter_resume(waiter, (struct run){.what = event_name(event.kind),
+                                         .conn = event.conn,
+                                         .event = &event});
   event_finish(waiter->script, &event, co, status);
   log_set_version(before);
   run_queue(strand);

@@ -2,10 +2,21 @@
  * task - a function that runs by itself, in a coroutine that may wait: what
  * ratchet.spawn starts, and each time that a timer fires.
  */
+#include "task.h"
+
+#include "base/list.h"
 #include "base/log.h"
 #include "base/mem.h"
-#include "internal.h"
+#include "call.h"
+#include "class.h"
+#include "coroutine.h"
+#include "run.h"
+#include "state.h"
+#include "timer.h"
+#include "waiter.h"
 
+#include <lauxlib.h>
+#include <lua.h>
 #include <string.h>
 
 static const char task_name[] = "ratchet.Task";
@@ -183,13 +194,7 @@ static int cancel(lua_State *L) {
 static const luaL_Reg methods[] = {{"cancel", cancel}, {NULL, NULL}};
 
 void task_open(lua_State *L) {
-  luaL_newmetatable(L, task_name);
-  lua_pushcfunction(L, collect);
-  lua_setfield(L, -2, "__gc");
-  lua_newtable(L);
-  script_register(L, methods);
-  lua_setfield(L, -2, "__index");
-  lua_pop(L, 1);
+  class_open(L, task_name, methods, collect);
 }
 
 /* spawn(fn, ...): begins at the end of the turn. */

@@ -7,7 +7,10 @@
 #include "base/log.h"
 #include "base/pool.h"
 #include "check.h"
-#include "script/internal.h"
+#include "script/connection_object.h"
+#include "script/endpoint.h"
+#include "script/state.h"
+#include "script/strand.h"
 #include "support_stage.h"
 
 #include <errno.h>
