@@ -6,6 +6,7 @@
 #include "base/log.h"
 #include "net/control_client.h"
 #include "net/loop.h"
+#include "net/signals.h"
 #include "proto/libraries.h"
 
 #include <errno.h>
@@ -177,6 +178,7 @@ static int speak(int count, char **words) {
     snprintf(command, sizeof command, "drain %ld", seconds);
   else
     snprintf(command, sizeof command, "%s", words[0]);
+  signals_ignore_broken_pipes(); /* of a server that ends while it is asked */
   return control_say(&target, command, stdout, stderr);
 }
 

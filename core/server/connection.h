@@ -80,6 +80,7 @@ struct connection {
     struct answer *answer;  /* ANSWERING: has_answer */
     struct asking *asking;  /* ASKING: is_asking */
     struct reader reader;   /* OPEN, CLOSING */
+    size_t untaken;         /* ENDING, shut_down: by the peer, of our bytes */
   } in;
   struct buffer unread; /* came, but not looked at yet; HTTP: the head so far */
   struct send_queue queue;

@@ -12,7 +12,8 @@
 
 /* ---- connection.c */
 
-/* How long what the peer still sends is thrown away after our FIN, in ms. */
+/* How long the peer's FIN is waited for after ours, in ms, where it has all of
+ * our bytes. */
 enum { CONNECTION_LINGER = 1000 };
 
 /* Sets the state's deadline; 0 for none. */
