@@ -99,7 +99,7 @@ void connection_close(struct connection *conn, int code, struct slice reason) {
   input_update(conn);
 }
 
-static void free_connection(struct connection *conn) {
+void connection_free(struct connection *conn) {
   struct server *server = conn->server;
   list_remove(&conn->in_server);
   list_remove(&conn->in_due);
@@ -117,13 +117,6 @@ static void free_connection(struct connection *conn) {
   mem_free(conn);
   server->count--;
   server_note_gone(server);
-}
-
-/* The one place where a connection is freed. */
-void connection_drop(struct connection *conn) {
-  conn->holds--;
-  if (conn->holds > 0 || conn->transport || conn->close_due) return;
-  free_connection(conn);
 }
 
 /* ---- its beginning */

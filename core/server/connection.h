@@ -150,7 +150,14 @@ void connection_start(struct connection *conn);
 static inline void connection_hold(struct connection *conn) {
   conn->holds++;
 }
-void connection_drop(struct connection *conn);
+/* For connection_drop alone. */
+void connection_free(struct connection *conn);
+/* The one place where a connection is freed. */
+static inline void connection_drop(struct connection *conn) {
+  conn->holds--;
+  if (conn->holds > 0 || conn->transport || conn->close_due) return;
+  connection_free(conn);
+}
 
 /* ---- decisions on a request (state DECIDING) */
 

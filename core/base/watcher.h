@@ -9,8 +9,8 @@
  * changes. Where nothing runs for a second, the watcher sleeps without a limit,
  * and the next run wakes it: an idle process has no ticks.
  */
-#ifndef RATCHET_NET_WATCHER_H
-#define RATCHET_NET_WATCHER_H
+#ifndef RATCHET_BASE_WATCHER_H
+#define RATCHET_BASE_WATCHER_H
 
 #include <pthread.h>
 #include <semaphore.h>
