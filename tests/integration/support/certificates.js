@@ -33,18 +33,39 @@ function makeAuthority(name) {
     '-keyout', file(`${name}.key`), '-out', file(`${name}.pem`));
 }
 
-// Signed by `by`; options: kind (ec, rsa), names (of the server), usage, subject, days.
+// Signed by `by`; options: kind (ec, rsa), names (of the server), usage, subject.
 function makeSigned(name, by, options) {
-  const { kind = 'ec', names, usage = 'serverAuth', subject = `/CN=${name}`, days = '200' } =
-    options;
+  const { kind = 'ec', names, usage = 'serverAuth', subject = `/CN=${name}` } = options;
   openssl('req', '-new', ...KEYS[kind], '-nodes', '-subj', subject,
     '-keyout', file(`${name}.key`), '-out', file(`${name}.csr`));
   const lines = [`extendedKeyUsage=${usage}`, 'basicConstraints=CA:FALSE'];
   if (names) lines.push(`subjectAltName=${names}`);
   fs.writeFileSync(file(`${name}.ext`), `${lines.join('\n')}\n`);
   openssl('x509', '-req', '-in', file(`${name}.csr`), '-CA', file(`${by}.pem`),
-    '-CAkey', file(`${by}.key`), '-CAcreateserial', '-days', days,
+    '-CAkey', file(`${by}.key`), '-CAcreateserial', '-days', '200',
     '-extfile', file(`${name}.ext`), '-out', file(`${name}.pem`));
+}
+
+// Good for one day of the past. `openssl ca` alone takes such dates, in every version.
+function makeExpired(name, by) {
+  makeSigned(name, by, { names: 'DNS:localhost' });
+  fs.writeFileSync(file('index.txt'), '');
+  fs.writeFileSync(file('serial'), '7001\n');
+  fs.writeFileSync(file('ca.cnf'), `[ca]
+default_ca = own
+[own]
+database = ${file('index.txt')}
+serial = ${file('serial')}
+new_certs_dir = ${folder}
+default_md = sha256
+policy = any
+[any]
+commonName = supplied
+`);
+  openssl('ca', '-batch', '-notext', '-config', file('ca.cnf'),
+    '-cert', file(`${by}.pem`), '-keyfile', file(`${by}.key`),
+    '-startdate', '20200101000000Z', '-enddate', '20200102000000Z',
+    '-extfile', file(`${name}.ext`), '-in', file(`${name}.csr`), '-out', file(`${name}.pem`));
 }
 
 function make() {
@@ -59,7 +80,7 @@ function make() {
   makeSigned('other', 'authority', { kind: 'rsa', names: 'DNS:other.example.net' });
   makeSigned('ada', 'authority', { usage: 'clientAuth', subject: '/O=Example/CN=ada' });
   makeSigned('eve', 'stranger', { usage: 'clientAuth' });
-  makeSigned('expired', 'authority', { names: 'DNS:localhost', days: '-1' });
+  makeExpired('expired', 'authority');
   makeSigned('nameless', 'authority', { subject: '/O=Example/CN=*.example.com' });
   openssl('ec', '-in', file('local.key'), '-aes256', '-passout', 'pass:opensesame',
     '-out', file('locked.key'));
