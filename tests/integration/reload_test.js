@@ -3,8 +3,10 @@
 'use strict';
 
 const assert = require('assert');
+const { once } = require('events');
 const fs = require('fs');
 const https = require('https');
+const net = require('net');
 const path = require('path');
 const { WebSocketServer } = require('ws');
 const { launch } = require('./support/browser');
@@ -856,6 +858,21 @@ function sharedSocket(t) {
 
 const HANDED = 'LISTEN_FDS=1 LISTEN_PID=$$ LISTEN_FDNAMES=web exec "$@"';
 
+// A client of the control socket; what it returns says a word and reads the answer.
+async function controlClient(t, edited) {
+  const socket = net.connect(path.join(edited.env.XDG_RUNTIME_DIR, 'ratchet-lua',
+    `${edited.server.pid}.sock`));
+  t.atEnd(() => socket.destroy());
+  await once(socket, 'connect');
+  return async (word) => {
+    let answer = '';
+    socket.on('data', (bytes) => { answer += bytes; });
+    socket.write(`${word}\n`);
+    await once(socket, 'end');
+    return answer;
+  };
+}
+
 test('drain: a new process takes over, nobody is turned away, and all come again', async (t) => {
   const text = (word) => `${simple(word).replace('("localhost", 8080)',
     '("", false)').replace('app:run()', 'app:listen{ systemd = "web" } app:run()')}`;
@@ -865,9 +882,10 @@ test('drain: a new process takes over, nobody is turned away, and all come again
   const clients = [];
   for (let i = 0; i < 20; i++) clients.push(await t.open(old.server));
   const fresh = await serveEdited(t, { 'app.lua': text('new') }, options);
+  const asking = await controlClient(t, old); // is not meant, and not counted
   const report = await old.run('drain', '--seconds', '1', '--pid', String(old.server.pid));
   assert.match(report.stdout, /^20 connections are asked to come again within 1 s/);
-  const times = await Promise.all(clients.map(async (client) => {
+  const moves = clients.map(async (client) => {
     assert.deepStrictEqual(await client.closeFrame(), { code: 1012, reason: 'service restart' });
     const time = Date.now();
     await client.close(1012);
@@ -875,7 +893,10 @@ test('drain: a new process takes over, nobody is turned away, and all come again
     await again.text('');
     assert.match(String((await again.nextFrame()).payload), /^new\d+$/);
     return time;
-  }));
+  });
+  await Promise.race(moves);
+  assert.match(await asking('status'), /^ok\n/);
+  const times = await Promise.all(moves);
   assert.ok(Math.max(...times) - Math.min(...times) > 500, 'not all at once');
   await old.server.exit();
   assert.match((await old.fail()), /cannot be asked/);
