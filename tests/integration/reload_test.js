@@ -617,6 +617,23 @@ end`);
   await talk(client, [['reload', 'old'], ['', 'new']]);
 });
 
+test('limits of all handlers that are taken away are as usual again', async (t) => {
+  const text = (options) => appText(`local C = {}
+function C:onMessage(conn)
+  local til = os.clock() + 0.4
+  while os.clock() < til do end
+  conn:send("done")
+end`).replace('"localhost", 8080', options);
+  const edited = await serveEdited(t, { 'app.lua': text('{ port = 8080, slowHandler = 60 }') });
+  const client = await edited.open();
+  await talk(client, [['', 'done']]);
+  assert.doesNotMatch(edited.server.stderr, /slow handler/);
+  edited.edit({ 'app.lua': text('{ port = 8080 }') });
+  await edited.reload();
+  await talk(client, [['', 'done']]);
+  await edited.server.logged(/ warn slow handler: .*\(onMessage\)/);
+});
+
 test('two at once are one, and both are told', async (t) => {
   const edited = await serveEdited(t, { 'app.lua': simple('old') });
   const client = await edited.open();
