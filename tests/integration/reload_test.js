@@ -683,6 +683,27 @@ test('the command: which server, and what is wrong', async (t) => {
     fs.readdirSync(t.temporary('runtime/ratchet-lua')), [`${edited.server.pid}.sock`]);
 });
 
+test('the command: servers that do not answer hold it up for a moment only', async (t) => {
+  const edited = await serveEdited(t, { 'app.lua': simple('old') });
+  const stopped = [];
+  for (const name of ['one', 'two']) {
+    const { server } = await serveEdited(t, { 'app.lua': simple(name) });
+    t.atEnd(() => server.kill('SIGCONT'));
+    stopped.push(server);
+  }
+  const started = Date.now();
+  for (const server of stopped) server.kill('SIGSTOP');
+  const good = await edited.run('reload');
+  assert.strictEqual(good.status, 0, good.stderr);
+  assert.match(good.stdout, /^reload /);
+  const bad = await edited.run('reload', 'none.lua');
+  assert.strictEqual(bad.status, 1);
+  assert.match(bad.stderr, /no server of this user serves none\.lua\n/);
+  for (const { pid } of stopped) assert.ok(bad.stderr.includes(`  --pid ${pid}  does not answer\n`));
+  for (const server of stopped) server.kill('SIGCONT');
+  assert.ok(Date.now() - started < 10000 * slow, 'both were asked at once');
+});
+
 test('--watch sees what is written, renamed into place, and new', async (t) => {
   const edited = await serveEdited(t, { 'app.lua': simple('a') }, { args: ['--watch'] });
   const client = await edited.open();
