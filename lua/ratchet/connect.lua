@@ -74,12 +74,26 @@ local function list_protocols(protocols)
   return table.concat(protocols, ", ")
 end
 
+local function check_header(name, value)
+  if not headers.is_token(name) then
+    raise("%s: %s is no name of a header", WHERE,
+      type(name) == "string" and ("%q"):format(name) or tostring(name))
+  end
+  if headers.is_of_handshake(name) then
+    raise('%s: the header "%s" is the handshake\'s own and cannot be set', WHERE, name)
+  end
+  if not headers.is_value(value) then
+    raise('%s: the value of "%s" has a line break or a control character in it', WHERE, name)
+  end
+end
+
 local function list_headers(given)
   local raw = Request.flatten(given.headers or {})
   if given.origin then
     raw[#raw + 1] = "Origin"
     raw[#raw + 1] = given.origin
   end
+  for i = 1, #raw, 2 do check_header(raw[i], raw[i + 1]) end
   return raw
 end
 
