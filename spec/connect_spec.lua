@@ -101,6 +101,9 @@ describe("connect", function()
       ['the value of "X-A" has a line break'] =
         { events = { onOpen = print }, headers = { ["X-A"] = "1\r\nX-B: 2" } },
       ['the value of "Origin" has a line break'] = { origin = "http://h\n" },
+      ['the header "sec-websocket-key" is the handshake\'s own'] = {
+        headers = { ["sec-websocket-key"] = "x" },
+      },
       ["reconnect is for the style with events"] = { reconnect = true },
       ["a component is a table with"] = { events = {} },
       ['option "min" must be'] = { events = { onOpen = print }, reconnect = { min = -1 } },
@@ -109,6 +112,7 @@ describe("connect", function()
         local ok, err = pcall(connect, "ws://h", given)
         assert.is_false(ok)
         assert.is_truthy(err:find(why, 1, true), err)
+        assert.is_nil(err:find("lua/ratchet/", 1, true), err)
       end)
     end
 
