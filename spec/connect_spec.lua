@@ -94,11 +94,16 @@ describe("connect", function()
       ['unknown option "protocol"; did you mean "protocols"?'] = { protocol = "a" },
       ['the sub-protocol "a b" is no token'] = { protocols = { "a b" } },
       ['the sub-protocol "a" is there twice'] = { protocols = { "a", "a" } },
+      ['"X A" is no name of a header'] = { headers = { ["X A"] = "1" } },
+      ["1 is no name of a header"] = { headers = { "X-A: 1" } },
+      ['the header "Host" is the handshake\'s own and cannot be set'] =
+        { events = { onOpen = print }, headers = { Host = "h" } },
+      ['the value of "X-A" has a line break'] =
+        { events = { onOpen = print }, headers = { ["X-A"] = "1\r\nX-B: 2" } },
+      ['the value of "Origin" has a line break'] = { origin = "http://h\n" },
       ['the header "sec-websocket-key" is the handshake\'s own'] = {
         headers = { ["sec-websocket-key"] = "x" },
       },
-      ['the header "A b" has characters'] = { headers = { ["A b"] = "x" } },
-      ['the header "X" has characters'] = { headers = { X = "a\r\nb" } },
       ["reconnect is for the style with events"] = { reconnect = true },
       ["a component is a table with"] = { events = {} },
       ['option "min" must be'] = { events = { onOpen = print }, reconnect = { min = -1 } },

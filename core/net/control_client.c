@@ -1,6 +1,7 @@
 #include "control_client.h"
 
 #include "base/buffer.h"
+#include "base/mem.h"
 #include "base/write_all.h"
 #include "runtime_folder.h"
 
@@ -12,26 +13,41 @@
 #include <sys/socket.h>
 #include <sys/time.h>
 #include <sys/un.h>
+#include <time.h>
 #include <unistd.h>
 
-enum { PATIENCE = 60 }; /* seconds for an answer */
+/* Milliseconds for an answer. One who is only asked who it is may be busy or
+ * stopped, and is not what was meant. */
+enum { PATIENCE = 60000, PATIENCE_FOR_STATUS = 2000 };
 
-/* A server that answers. */
-struct found {
+/* One whose socket takes us in. */
+struct server {
   pid_t pid;
-  char app[PATH_MAX];
+  int fd;             /* it was asked for its status */
+  char app[PATH_MAX]; /* its answer; "" without one */
 };
 
-static int connect_to(pid_t pid) {
+/* Owns its servers and their descriptors. */
+struct servers {
+  struct server *list;
+  size_t count;
+};
+
+static void be_patient(int fd, int option, uint64_t milliseconds) {
+  struct timeval time = {.tv_sec = (time_t)(milliseconds / 1000),
+                         .tv_usec = (suseconds_t)(milliseconds % 1000 * 1000)};
+  setsockopt(fd, SOL_SOCKET, option, &time, sizeof time);
+}
+
+static int connect_to(pid_t pid, uint64_t patience) {
   struct sockaddr_un address = {.sun_family = AF_UNIX};
-  struct timeval patience = {.tv_sec = PATIENCE};
   int error = runtime_socket(address.sun_path, sizeof address.sun_path, pid);
   if (error) return error;
   int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
   if (fd < 0) return -errno;
-  setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
+  be_patient(fd, SO_RCVTIMEO, patience);
   /* For connect: a process that is stopped takes no more than its backlog. */
-  setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof patience);
+  be_patient(fd, SO_SNDTIMEO, patience);
   if (connect(fd, (struct sockaddr *)(void *)&address, sizeof address) == 0) {
     return fd;
   }
@@ -40,6 +56,19 @@ static int connect_to(pid_t pid) {
   return error;
 }
 
+/* Connects and says it: a descriptor, or a negative errno. */
+static int say(pid_t pid, const char *word, uint64_t patience) {
+  char line[64];
+  int fd = connect_to(pid, patience);
+  if (fd < 0) return fd;
+  int length = snprintf(line, sizeof line, "%s\n", word);
+  int error = write_all(fd, line, (size_t)length);
+  if (!error) return fd;
+  close(fd);
+  return error;
+}
+
+/* The answer ends in a NUL and is the caller's. 0 or a negative errno. */
 static int read_all(int fd, struct buffer *answer) {
   char bytes[4096];
   ssize_t length;
@@ -48,70 +77,112 @@ static int read_all(int fd, struct buffer *answer) {
     if (length < 0) return -errno;
     if (!buffer_append(answer, bytes, (size_t)length)) return -ENOMEM;
   }
+  if (answer->length == 0) return -ECONNRESET;
   return buffer_append(answer, "", 1) ? 0 : -ENOMEM;
 }
 
-/* The answer ends in a NUL and is the caller's. 0 or a negative errno. */
-static int ask(pid_t pid, const char *word, struct buffer *answer) {
-  char line[64];
-  int fd = connect_to(pid);
-  if (fd < 0) return fd;
-  int length = snprintf(line, sizeof line, "%s\n", word);
-  int error = write_all(fd, line, (size_t)length);
-  if (!error) error = read_all(fd, answer);
-  if (!error && answer->length == 1) error = -ECONNRESET; /* only the NUL */
-  close(fd);
-  return error;
+/* ---- which servers there are */
+
+static uint64_t now(void) {
+  struct timespec time;
+  clock_gettime(CLOCK_MONOTONIC, &time);
+  return (uint64_t)time.tv_sec * 1000 + (uint64_t)time.tv_nsec / 1000000;
 }
 
-/* The line after the first. */
-static bool read_status(pid_t pid, struct found *found) {
+/* Those that are dead are passed over. */
+static void ask_one(struct servers *servers, pid_t pid) {
+  int fd = say(pid, "status", PATIENCE_FOR_STATUS);
+  if (fd < 0) return;
+  size_t size = (servers->count + 1) * sizeof(struct server);
+  struct server *list = mem_resize(servers->list, size);
+  if (!list) {
+    close(fd);
+    return;
+  }
+  servers->list = list;
+  list[servers->count++] = (struct server){.pid = pid, .fd = fd};
+}
+
+/* Reads the line after the first. */
+static void hear_one(struct server *server, uint64_t until) {
   struct buffer answer = {0};
-  bool is_good =
-      ask(pid, "status", &answer) == 0 &&
-      sscanf((char *)answer.bytes, "ok\n%4095[^\n]", found->app) == 1;
-  found->pid = pid;
+  uint64_t time = now();
+  be_patient(server->fd, SO_RCVTIMEO, until > time ? until - time : 1);
+  if (read_all(server->fd, &answer) != 0 ||
+      sscanf((char *)answer.bytes, "ok\n%4095[^\n]", server->app) != 1) {
+    server->app[0] = '\0';
+  }
   buffer_free(&answer);
-  return is_good;
+  close(server->fd);
 }
 
-static bool is_app(const struct found *found, const char *app) {
-  char real[PATH_MAX];
-  return !app || (realpath(app, real) && strcmp(found->app, real) == 0);
-}
-
-static void list_one(const struct found *found, FILE *errors) {
-  fprintf(errors, "  --pid %ld  %s\n", (long)found->pid, found->app);
-}
-
-/* Calls `visit` for each server of this user that answers and serves `app`;
- * returns how many there are. */
-static int each_server(const char *app, FILE *errors,
-                       void (*visit)(const struct found *, FILE *),
-                       struct found *last) {
+/* All servers of this user, which are asked at once. The caller's. */
+static struct servers ask_all(void) {
+  struct servers servers = {0};
   char path[PATH_MAX];
   struct dirent *entry;
-  int count = 0;
-  if (runtime_folder(path, sizeof path) != 0) return 0;
-  DIR *folder = opendir(path);
-  if (!folder) return 0;
+  DIR *folder = runtime_folder(path, sizeof path) ? NULL : opendir(path);
+  if (!folder) return servers;
   while ((entry = readdir(folder))) {
-    struct found found;
     char *end;
     long pid = strtol(entry->d_name, &end, 10);
-    if (pid <= 0 || strcmp(end, ".sock") != 0) continue;
-    if (!read_status((pid_t)pid, &found) || !is_app(&found, app)) continue;
-    count++;
-    *last = found;
-    if (visit) visit(&found, errors);
+    if (pid > 0 && strcmp(end, ".sock") == 0) ask_one(&servers, (pid_t)pid);
   }
   closedir(folder);
-  return count;
+  uint64_t until = now() + PATIENCE_FOR_STATUS;
+  for (size_t i = 0; i < servers.count; i++) hear_one(&servers.list[i], until);
+  return servers;
+}
+
+static bool is_app(const struct server *server, const char *app) {
+  char real[PATH_MAX];
+  if (!server->app[0]) return false;
+  return !app || (realpath(app, real) && strcmp(server->app, real) == 0);
+}
+
+static void list_silent(const struct servers *servers, FILE *errors) {
+  for (size_t i = 0; i < servers->count; i++) {
+    const struct server *one = &servers->list[i];
+    if (one->app[0]) continue;
+    fprintf(errors, "  --pid %ld  does not answer\n", (long)one->pid);
+  }
+}
+
+static void list_apps(const struct servers *servers, const char *app,
+                      FILE *errors) {
+  for (size_t i = 0; i < servers->count; i++) {
+    const struct server *one = &servers->list[i];
+    if (!is_app(one, app)) continue;
+    fprintf(errors, "  --pid %ld  %s\n", (long)one->pid, one->app);
+  }
+}
+
+/* The only one of that app, or 0 after saying what is wrong. */
+static pid_t choose_one(const struct servers *servers, const char *app,
+                        FILE *errors) {
+  int count = 0;
+  pid_t pid = 0;
+  for (size_t i = 0; i < servers->count; i++) {
+    if (!is_app(&servers->list[i], app)) continue;
+    count++;
+    pid = servers->list[i].pid;
+  }
+  if (count == 1) return pid;
+  if (count > 1) {
+    fprintf(errors, "ratchet-lua: %d servers run; say which one:\n", count);
+    list_apps(servers, app, errors);
+  } else if (app) {
+    fprintf(errors, "ratchet-lua: no server of this user serves %s\n", app);
+  } else {
+    fprintf(errors, "ratchet-lua: no server of this user %s\n",
+            servers->count > 0 ? "answers" : "runs");
+  }
+  list_silent(servers, errors);
+  return 0;
 }
 
 /* The process to speak to, or 0 after saying why there is none. */
 static pid_t choose(const struct control_target *target, FILE *errors) {
-  struct found found;
   char folder[PATH_MAX];
   if (target->pid) return target->pid;
   int error = runtime_folder(folder, sizeof folder);
@@ -120,18 +191,19 @@ static pid_t choose(const struct control_target *target, FILE *errors) {
             strerror(-error));
     return 0;
   }
-  int count = each_server(target->app, errors, NULL, &found);
-  if (count == 1) return found.pid;
-  if (count > 1) {
-    fprintf(errors, "ratchet-lua: %d servers run; say which one:\n", count);
-    each_server(target->app, errors, list_one, &found);
-  } else if (target->app) {
-    fprintf(errors, "ratchet-lua: no server of this user serves %s\n",
-            target->app);
-  } else {
-    fprintf(errors, "ratchet-lua: no server of this user runs\n");
-  }
-  return 0;
+  struct servers servers = ask_all();
+  pid_t pid = choose_one(&servers, target->app, errors);
+  mem_free(servers.list);
+  return pid;
+}
+
+/* 0 or a negative errno. The answer is the caller's. */
+static int ask(pid_t pid, const char *word, struct buffer *answer) {
+  int fd = say(pid, word, PATIENCE);
+  if (fd < 0) return fd;
+  int error = read_all(fd, answer);
+  close(fd);
+  return error;
 }
 
 int control_say(const struct control_target *target, const char *word,

@@ -58,7 +58,7 @@ static void on_below_written(void *owner, int error) {
   if (tls->is_writing && tls->early.length == 0) {
     tls->is_writing = false;
     tls->base.events->written(tls->base.owner, error);
-  } else if (error) {
+  } else if (error || tls->state == TLS_BROKEN) {
     tls_tell_end(tls);
   }
 }

@@ -96,6 +96,13 @@ size_t tls_on_space(void *owner, uint8_t **bytes) {
   return LOOP_READ_BUFFER;
 }
 
+/* Our client closes as soon as it hears of the end, and has a deadline: it
+ * hears when the server was told why. */
+static bool is_alert_under_way(const struct tls *tls) {
+  return tls->is_client && tls->state == TLS_BROKEN && tls->base.is_opening &&
+         tls->flying.length > 0;
+}
+
 void tls_on_read(void *owner, uint8_t *bytes, size_t length) {
   struct tls *tls = owner;
   if (tls->state >= TLS_BROKEN) return;
@@ -106,7 +113,7 @@ void tls_on_read(void *owner, uint8_t *bytes, size_t length) {
   if (tls->state == TLS_OPENING) tls_shake_hands(tls);
   if (tls->state == TLS_OPEN && !tls->has_ended) read_records(tls);
   tls->input = SLICE("");
-  if (tls->has_ended) tls_tell_end(tls);
+  if (tls->has_ended && !is_alert_under_way(tls)) tls_tell_end(tls);
 }
 
 /* RFC 8446 6.1: without close_notify before it, it may be somebody else who

@@ -106,6 +106,10 @@ static uint32_t seconds_field(lua_State *L, const char *name,
 
 static int core_watchdog(lua_State *L) {
   struct watchdog *watchdog = &script_of(L)->watchdog;
+  if (lua_isnoneornil(L, 1)) {
+    watchdog_limit_as_usual(watchdog);
+    return 0;
+  }
   luaL_checktype(L, 1, LUA_TTABLE);
   struct watchdog_limits limits = watchdog->wanted;
   limits.slow = seconds_field(L, "slowHandler", limits.slow);

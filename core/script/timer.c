@@ -53,7 +53,7 @@ void timer_done(struct timer *timer) {
   let_go(timer);
 }
 
-void timer_cancel(struct timer *timer) {
+static void stop(struct timer *timer) {
   clock_clear(timer->script->server->clock, &timer->alarm);
   timer->period = 0;
   let_go(timer);
@@ -62,7 +62,7 @@ void timer_cancel(struct timer *timer) {
 void timers_cancel(struct list *timers) {
   struct list *link;
   while ((link = list_take_first(timers))) {
-    timer_cancel(OWNER_OF(link, struct timer, in_owner));
+    stop(OWNER_OF(link, struct timer, in_owner));
   }
 }
 
@@ -119,7 +119,7 @@ static int collect(lua_State *L) {
 static int cancel(lua_State *L) {
   struct timer *timer = luaL_checkudata(L, 1, timer_name);
   lua_pushboolean(L, clock_has(&timer->alarm));
-  timer_cancel(timer);
+  stop(timer);
   return 1;
 }
 

@@ -13,7 +13,6 @@ struct timer;
 int timer_push(struct timer *timer, lua_State *co);
 /* What it called has ended. */
 void timer_done(struct timer *timer);
-void timer_cancel(struct timer *timer);
 void timers_cancel(struct list *timers);
 void timer_open(lua_State *L);
 int timer_new(lua_State *L);

@@ -71,17 +71,27 @@ static struct connection *read_options(lua_State *L, bool *is_binary) {
   return except;
 }
 
+/* The text at 2 as it is, for members that are raw; NULL where there are none.
+ * Belongs to the caller. */
+static struct payload *copy_for_raw(lua_State *L, const struct topic *topic) {
+  struct slice text;
+  if (topic->raw_count == 0) return NULL;
+  text.at = lua_tolstring(L, 2, &text.length);
+  struct payload *raw = payload_copy(text);
+  if (!raw) luaL_error(L, "out of memory");
+  return raw;
+}
+
 static int topic_broadcast_message(lua_State *L) {
   struct script *script = script_of(L);
   struct topic *topic = check_topic(L);
   bool is_binary;
   struct connection *except = read_options(L, &is_binary);
-  struct payload *frame = payload_hold(
-      message_payload(script, L, 2, is_binary ? OP_BINARY : OP_TEXT));
-  struct payload *raw = NULL;
-  if (topic->raw_count > 0) raw = message_payload(script, L, 2, OP_RAW);
+  struct payload *frame =
+      message_payload(script, L, 2, is_binary ? OP_BINARY : OP_TEXT);
+  struct payload *raw = copy_for_raw(L, topic);
   size_t taken = topic_broadcast(topic, frame, raw, except);
-  payload_drop(frame);
+  if (raw) payload_drop(raw);
   lua_pushinteger(L, (lua_Integer)taken);
   return 1;
 }

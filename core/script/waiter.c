@@ -29,7 +29,7 @@
  * addresses are all that counts. */
 static const char marks[WAIT_ENDS];
 
-void waiter_push_mark(lua_State *L, enum wait_end end) {
+static void push_mark(lua_State *L, enum wait_end end) {
   lua_pushlightuserdata(L, (void *)(uintptr_t)&marks[end]);
 }
 
@@ -57,7 +57,7 @@ void waiter_wake(struct waiter *waiter, int arguments) {
 
 void waiter_end(struct waiter *waiter, enum wait_end end) {
   if (!waiter->is_waiting || is_ready(waiter)) return;
-  waiter_push_mark(waiter->co.L, end);
+  push_mark(waiter->co.L, end);
   make_ready(waiter, 1);
 }
 
@@ -181,7 +181,7 @@ double wait_check_seconds(lua_State *L, int index) {
 
 /* ---- waiting.lua */
 
-int wait_yield(lua_State *L) {
+static int wait_yield(lua_State *L) {
   return lua_yield(L, 0);
 }
 
@@ -190,7 +190,7 @@ int wait_check(lua_State *L) {
   return 0;
 }
 
-int wait_sleep(lua_State *L) {
+static int wait_sleep(lua_State *L) {
   double seconds = wait_check_seconds(L, 1);
   struct waiter *waiter = wait_begin(script_of(L), L);
   waiter->is_waiting = true;
@@ -214,7 +214,7 @@ static void push_natives(lua_State *L) {
   lua_newtable(L);
   class_register(L, natives);
   for (int end = 0; end < WAIT_ENDS; end++) {
-    waiter_push_mark(L, (enum wait_end)end);
+    push_mark(L, (enum wait_end)end);
     lua_setfield(L, -2, names[end]);
   }
   lua_pushinteger(L, WAIT_MOST_SECONDS);

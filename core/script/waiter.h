@@ -50,7 +50,6 @@ void waiter_wake(struct waiter *waiter, int arguments);
 /* The same, for a wait that did not get what it waited for. Nothing for one
  * that does not wait (any more). */
 void waiter_end(struct waiter *waiter, enum wait_end end);
-void waiter_push_mark(lua_State *L, enum wait_end end);
 /* Forgets the wait; whose it is releases the coroutine. */
 void waiter_drop(struct waiter *waiter);
 /* For go_on: a lua_resume status. */
@@ -65,10 +64,8 @@ void wait_until(struct waiter *waiter, double seconds);
 double wait_check_seconds(lua_State *L, int index);
 uint64_t wait_ms(double seconds);
 
-/* Functions of waiting.lua: */
+/* A function of ratchet.core. */
 int wait_check(lua_State *L);
-int wait_yield(lua_State *L);
-int wait_sleep(lua_State *L);
 void waiting_set_up(struct script *script, lua_State *L);
 
 #endif

@@ -240,6 +240,10 @@ void watchdog_limit(struct watchdog *watchdog, struct watchdog_limits limits) {
   if (!watchdog->is_loading) set_limits(watchdog, limits);
 }
 
+void watchdog_limit_as_usual(struct watchdog *watchdog) {
+  watchdog_limit(watchdog, watchdog->usual);
+}
+
 void watchdog_start(struct watchdog *watchdog, lua_State *L,
                     struct watchdog_limits limits) {
   lua_pushliteral(L, "handlerBudget: ran too long without giving way");
@@ -250,7 +254,7 @@ void watchdog_start(struct watchdog *watchdog, lua_State *L,
   watchdog->L = L;
   watchdog->thread = pthread_self();
   watchdog->is_loading = true;
-  watchdog->wanted = limits;
+  watchdog->wanted = watchdog->usual = limits;
   set_limits(watchdog, while_loading);
   the_watchdog = watchdog;
   take_profiler(watchdog);

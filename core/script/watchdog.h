@@ -20,7 +20,7 @@ struct watchdog {
   lua_State *L;     /* the main one; NULL: not started */
   pthread_t thread; /* that runs user code, and gets the signal */
   const char *what; /* runs: "onMessage" */
-  struct watchdog_limits limits, wanted;
+  struct watchdog_limits limits, wanted, usual;
   _Atomic uint32_t budget; /* limits.budget, for the watcher */
   bool is_loading;         /* `wanted` holds from its end on */
   int message;             /* in the registry: what a stopped run failed with */
@@ -50,6 +50,8 @@ void watchdog_loaded(struct watchdog *watchdog);
 /* Before the state is closed. */
 void watchdog_end(struct watchdog *watchdog);
 void watchdog_limit(struct watchdog *watchdog, struct watchdog_limits limits);
+/* Those it was started with. */
+void watchdog_limit_as_usual(struct watchdog *watchdog);
 /* Is the profiler the app's for now? */
 void watchdog_lend_profiler(struct watchdog *watchdog, bool is_lent);
 

@@ -74,21 +74,16 @@ local function list_protocols(protocols)
   return table.concat(protocols, ", ")
 end
 
--- What makes the handshake, and its length.
-local own = {
-  host = true, upgrade = true, connection = true, ["content-length"] = true,
-  ["transfer-encoding"] = true, ["sec-websocket-key"] = true, ["sec-websocket-version"] = true,
-  ["sec-websocket-protocol"] = true, ["sec-websocket-extensions"] = true,
-}
-
--- The core asks the same; here the error points at the line of the app.
 local function check_header(name, value)
-  if type(name) ~= "string" or not name:find("^[%w!#$%%&'*+%-.^_`|~]+$")
-    or value:find("[%z\1-\8\10-\31\127]") then
-    raise('%s: the header "%s" has characters that no header may have', WHERE, tostring(name))
+  if not headers.is_token(name) then
+    raise("%s: %s is no name of a header", WHERE,
+      type(name) == "string" and ("%q"):format(name) or tostring(name))
   end
-  if own[name:lower()] then
+  if headers.is_of_handshake(name) then
     raise('%s: the header "%s" is the handshake\'s own and cannot be set', WHERE, name)
+  end
+  if not headers.is_value(value) then
+    raise('%s: the value of "%s" has a line break or a control character in it', WHERE, name)
   end
 end
 

@@ -19,6 +19,21 @@ describe("headers", function()
     assert.are.same({ "x-a=1", "cookie=a=1", "x-a=2", "cookie=b=2" }, seen)
   end)
 
+  it("have no byte in a value that could end the line", function()
+    for _, text in ipairs({ "", "a b\tc", "\195\188" }) do
+      assert.is_true(headers.is_value(text))
+    end
+    for _, text in ipairs({ "a\r\nb", "\0", "\127", "\27[m" }) do
+      assert.is_false(headers.is_value(text))
+    end
+  end)
+
+  it("are partly the handshake's own", function()
+    assert.is_true(headers.is_of_handshake("Sec-WebSocket-Key"))
+    assert.is_true(headers.is_of_handshake("host"))
+    assert.is_false(headers.is_of_handshake("Origin"))
+  end)
+
   it("have tokens for names", function()
     for _, name in ipairs({ "X-A", "a_b", "!#$%&'*+-.^_`|~9" }) do
       assert.is_true(headers.is_token(name), name)

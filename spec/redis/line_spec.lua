@@ -96,6 +96,26 @@ describe("redis.line", function()
     assert.are.equal(0.05, line.delay)
   end)
 
+  it("comes again also when those who hear of it raise", function()
+    local link = open()
+    function line.events.down() error("no memory", 0) end
+    assert.has_error(function() link.lost("gone") end, "no memory")
+    assert.is_true(link.is_closed)
+    fake.advance(0.05)
+    assert.are.equal(2, #fake.links)
+    fake.links[2].ready()
+    assert.are.same({ "up" }, events)
+  end)
+
+  it("is closed by one who hears of it, and does not come again", function()
+    local link = open()
+    function line.events.down() line:close() end
+    link.lost("gone")
+    fake.advance(10)
+    assert.are.equal(1, #fake.links)
+    assert.are.equal("closed", line.state)
+  end)
+
   it("gives up a server that does not take the connection", function()
     local link = open{ connectTimeout = 0.2 }
     fake.advance(0.2)

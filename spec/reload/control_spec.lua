@@ -69,6 +69,25 @@ describe("control", function()
       (say("drain 999999\n")))
   end)
 
+  it("drains all but those who are connected to it", function()
+    local leave = require "ratchet.server.leave"
+    local begin, seconds, except = leave.begin, nil, nil
+    function leave.begin(...)
+      seconds, except = ...
+      return 3
+    end
+    local other, asker, stranger = fake_connection(), fake_connection(), fake_connection()
+    local component = core.endpoints[1].component
+    component:onOpen(other)
+    component:onOpen(asker)
+    component:onMessage(asker, "drain 2\n")
+    leave.begin = begin
+    assert.are.equal("ok\n3 connections are asked to come again within 2 s\n", asker.sent[1][1])
+    assert.are.equal(2, seconds)
+    assert.is_true(except[other] and except[asker])
+    assert.is_nil(except[stranger])
+  end)
+
   it("hears SIGHUP", function()
     signals.sighup()
     assert.are.same({ "reload" }, reload.asked)

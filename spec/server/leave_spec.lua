@@ -29,7 +29,7 @@ describe("leave", function()
       timer.fn = fn
       return timer
     end
-    assert.are.equal(count, leave.begin(seconds))
+    assert.are.equal(count, leave.begin(seconds, {}))
     return list, timer
   end
 
@@ -56,6 +56,15 @@ describe("leave", function()
     assert.is_true(timer.is_cancelled)
     assert.are.same({ 7, "sigterm" }, killed)
     assert.is_true(leave.is_under_way)
+  end)
+
+  it("lets those alone who are not meant", function()
+    local list, timer = begin(1, 0.1)
+    timer.fn()
+    assert.are.same({ 1012, "service restart" }, list[1].closed)
+    list[1].closed = nil
+    assert.are.equal(0, leave.begin(0.1, { [list[1]] = true }))
+    assert.is_nil(list[1].closed)
   end)
 
   it("ends at once where nobody is connected", function()

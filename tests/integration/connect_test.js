@@ -3,9 +3,13 @@
 'use strict';
 
 const assert = require('assert');
+const { once } = require('events');
+const fs = require('fs');
 const net = require('net');
+const tls = require('tls');
 const { test } = require('./support/runner');
 const frames = require('./support/frames');
+const { pathOf } = require('./support/certificates');
 const { pythonUpstream, rawUpstream, wsUpstream } = require('./support/upstream');
 const { poll, sanitized, slow, sleep } = require('./support/wait');
 
@@ -239,6 +243,35 @@ test('what is no server is said to be none', async (t) => {
   const [, err] = await lua(failed('ws://x', 'unix = "/nowhere/socket"'));
   assert.match(err, /\/nowhere\/socket: no such file or directory/);
   await client.text('return "still there"');
+});
+
+// Each row: the server's certificate, and the alert that says what is wrong with it.
+const UNTRUSTED = [
+  ['local', 'the system', /UNKNOWN_CA|unknown ca/],
+  ['other', 'authority', /BAD_CERTIFICATE|bad certificate/],
+  ['expired', 'authority', /CERTIFICATE_EXPIRED|certificate expired/],
+];
+
+test('a server hears why its certificate is refused, whatever its TLS', async (t) => {
+  const { lua } = await driver(t);
+  for (const [name, trusted, alert] of UNTRUSTED) {
+    for (const maxVersion of ['TLSv1.2', 'TLSv1.3']) {
+      const server = tls.createServer({ maxVersion, key: fs.readFileSync(pathOf(`${name}.key`)),
+        cert: fs.readFileSync(pathOf(`${name}.pem`)) });
+      t.atEnd(() => server.close());
+      await once(server.listen(0, 'localhost'), 'listening');
+      const { port } = server.address();
+      const ca = trusted === 'authority' ? `ca = "${pathOf('authority.pem')}"` : '';
+      for (const ask of [failed(`wss://localhost:${port}/`, ca),
+        `return nil, select(2, require("ratchet").fetch("https://localhost:${port}/", { ${ca} }))`]) {
+        const heard = once(server, 'tlsClientError');
+        const [, reason] = await lua(ask);
+        assert.match(reason, /the server's certificate is not accepted/);
+        const [error] = await heard;
+        assert.match(`${error.code} ${error.message}`, alert, `${name}, ${maxVersion}`);
+      }
+    }
+  }
 });
 
 const ANSWERS = [

@@ -3,8 +3,10 @@
 'use strict';
 
 const assert = require('assert');
+const { once } = require('events');
 const fs = require('fs');
 const https = require('https');
+const net = require('net');
 const path = require('path');
 const { WebSocketServer } = require('ws');
 const { launch } = require('./support/browser');
@@ -615,6 +617,23 @@ end`);
   await talk(client, [['reload', 'old'], ['', 'new']]);
 });
 
+test('limits of all handlers that are taken away are as usual again', async (t) => {
+  const text = (options) => appText(`local C = {}
+function C:onMessage(conn)
+  local til = os.clock() + 0.4
+  while os.clock() < til do end
+  conn:send("done")
+end`).replace('"localhost", 8080', options);
+  const edited = await serveEdited(t, { 'app.lua': text('{ port = 8080, slowHandler = 60 }') });
+  const client = await edited.open();
+  await talk(client, [['', 'done']]);
+  assert.doesNotMatch(edited.server.stderr, /slow handler/);
+  edited.edit({ 'app.lua': text('{ port = 8080 }') });
+  await edited.reload();
+  await talk(client, [['', 'done']]);
+  await edited.server.logged(/ warn slow handler: .*\(onMessage\)/);
+});
+
 test('two at once are one, and both are told', async (t) => {
   const edited = await serveEdited(t, { 'app.lua': simple('old') });
   const client = await edited.open();
@@ -662,6 +681,27 @@ test('the command: which server, and what is wrong', async (t) => {
   await said(0, /reload/, 'reload');
   assert.deepStrictEqual(
     fs.readdirSync(t.temporary('runtime/ratchet-lua')), [`${edited.server.pid}.sock`]);
+});
+
+test('the command: servers that do not answer hold it up for a moment only', async (t) => {
+  const edited = await serveEdited(t, { 'app.lua': simple('old') });
+  const stopped = [];
+  for (const name of ['one', 'two']) {
+    const { server } = await serveEdited(t, { 'app.lua': simple(name) });
+    t.atEnd(() => server.kill('SIGCONT'));
+    stopped.push(server);
+  }
+  const started = Date.now();
+  for (const server of stopped) server.kill('SIGSTOP');
+  const good = await edited.run('reload');
+  assert.strictEqual(good.status, 0, good.stderr);
+  assert.match(good.stdout, /^reload /);
+  const bad = await edited.run('reload', 'none.lua');
+  assert.strictEqual(bad.status, 1);
+  assert.match(bad.stderr, /no server of this user serves none\.lua\n/);
+  for (const { pid } of stopped) assert.ok(bad.stderr.includes(`  --pid ${pid}  does not answer\n`));
+  for (const server of stopped) server.kill('SIGCONT');
+  assert.ok(Date.now() - started < 10000 * slow, 'both were asked at once');
 });
 
 test('--watch sees what is written, renamed into place, and new', async (t) => {
@@ -856,6 +896,21 @@ function sharedSocket(t) {
 
 const HANDED = 'LISTEN_FDS=1 LISTEN_PID=$$ LISTEN_FDNAMES=web exec "$@"';
 
+// A client of the control socket; what it returns says a word and reads the answer.
+async function controlClient(t, edited) {
+  const socket = net.connect(path.join(edited.env.XDG_RUNTIME_DIR, 'ratchet-lua',
+    `${edited.server.pid}.sock`));
+  t.atEnd(() => socket.destroy());
+  await once(socket, 'connect');
+  return async (word) => {
+    let answer = '';
+    socket.on('data', (bytes) => { answer += bytes; });
+    socket.write(`${word}\n`);
+    await once(socket, 'end');
+    return answer;
+  };
+}
+
 test('drain: a new process takes over, nobody is turned away, and all come again', async (t) => {
   const text = (word) => `${simple(word).replace('("localhost", 8080)',
     '("", false)').replace('app:run()', 'app:listen{ systemd = "web" } app:run()')}`;
@@ -865,9 +920,10 @@ test('drain: a new process takes over, nobody is turned away, and all come again
   const clients = [];
   for (let i = 0; i < 20; i++) clients.push(await t.open(old.server));
   const fresh = await serveEdited(t, { 'app.lua': text('new') }, options);
+  const asking = await controlClient(t, old); // is not meant, and not counted
   const report = await old.run('drain', '--seconds', '1', '--pid', String(old.server.pid));
   assert.match(report.stdout, /^20 connections are asked to come again within 1 s/);
-  const times = await Promise.all(clients.map(async (client) => {
+  const moves = clients.map(async (client) => {
     assert.deepStrictEqual(await client.closeFrame(), { code: 1012, reason: 'service restart' });
     const time = Date.now();
     await client.close(1012);
@@ -875,7 +931,10 @@ test('drain: a new process takes over, nobody is turned away, and all come again
     await again.text('');
     assert.match(String((await again.nextFrame()).payload), /^new\d+$/);
     return time;
-  }));
+  });
+  await Promise.race(moves);
+  assert.match(await asking('status'), /^ok\n/);
+  const times = await Promise.all(moves);
   assert.ok(Math.max(...times) - Math.min(...times) > 500, 'not all at once');
   await old.server.exit();
   assert.match((await old.fail()), /cannot be asked/);

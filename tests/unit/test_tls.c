@@ -317,6 +317,32 @@ TEST(tls_client_refuses_another_name) {
   close_pair(&pair);
 }
 
+enum { NARROW = 3 };
+
+static const struct tls_end *refusing;
+static size_t late; /* bytes that had not left it when it heard of the end */
+
+static void count_late(uint8_t *bytes, size_t length, bool from_client) {
+  (void)bytes;
+  if (from_client && refusing->ended) late += length;
+}
+
+TEST(tls_client_hears_of_its_refusal_when_the_alert_is_out) {
+  struct pair pair = {.server = make_server(), .client = make_client()};
+  CHECK(tls_wire_open(&pair.wire, pair.server, pair.client, "other.example"));
+  refusing = &pair.wire.client;
+  late = 0;
+  pair.wire.spoil = count_late;
+  memory_set_window(pair.wire.client.memory, NARROW);
+  tls_wire_run(&pair.wire);
+  CHECK(late <= NARROW); /* what the system below has taken already */
+  CHECK(pair.wire.client.ended && pair.wire.server.ended);
+  CHECK(strstr(pair.wire.client.why, "the server's certificate is not") !=
+        NULL);
+  CHECK(strstr(pair.wire.server.why, "sent alert 42") != NULL);
+  close_pair(&pair);
+}
+
 TEST(tls_client_knows_addresses) {
   static const struct {
     const char *name;

@@ -1,7 +1,7 @@
 -- target - the server that a command talks to: its URL and the options that go with it,
 -- which connect, bench and doctor have in common.
 
-local is_token = require("ratchet.http.headers").is_token
+local header_lines = require "ratchet.http.headers"
 local url = require "ratchet.url"
 
 local target = {}
@@ -23,22 +23,14 @@ target.help = [[
   --insecure              wss: trusts any certificate
 ]]
 
--- What the handshake sets by itself (RFC 6455 4.1).
-local function is_own(name)
-  name = name:lower()
-  return name == "host" or name == "upgrade" or name == "connection"
-    or name == "content-length" or name == "transfer-encoding"
-    or name:find("^sec%-websocket%-") ~= nil
-end
-
 local function read_headers(lines)
   local headers = {}
   for _, line in ipairs(lines or {}) do
     local name, value = line:match("^([%w!#$%%&'*+%-.^_`|~]+):[ \t]*(.-)[ \t]*$")
-    if not name or value:find("[%z\1-\8\10-\31\127]") then
+    if not name or not header_lines.is_value(value) then
       return nil, ("--header takes 'NAME: VALUE', not %q"):format(line)
     end
-    if is_own(name) then
+    if header_lines.is_of_handshake(name) then
       return nil, ("--header: %s is the handshake's own and cannot be set%s"):format(name,
         name:lower() == "sec-websocket-protocol" and "; use --protocol" or "")
     end
@@ -61,7 +53,7 @@ function target.read(given)
   local headers, message = read_headers(given.header)
   if not headers then return nil, message end
   for _, name in ipairs(given.protocol or {}) do
-    if not is_token(name) then
+    if not header_lines.is_token(name) then
       return nil, ("--protocol takes a token, not %q; one --protocol for each"):format(name)
     end
   end

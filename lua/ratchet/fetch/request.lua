@@ -55,7 +55,7 @@ local function check_value(name, value)
       name, type(value))
   end
   local text = tostring(value)
-  if text:find("[%z\1-\8\10-\31\127]") then
+  if not header_lines.is_value(text) then
     raise('ratchet.fetch: the value of "%s" has a line break or a control character in it', name)
   end
   return text

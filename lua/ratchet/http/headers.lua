@@ -12,6 +12,27 @@ function headers.is_token(value)
   return type(value) == "string" and value:find("^[%w!#$%%&'*+.^_`|~-]+$") ~= nil
 end
 
+---Can it be a header's value? Nothing that could end the line.
+---@param text string
+---@return boolean
+function headers.is_value(text)
+  return not text:find("[%z\1-\8\10-\31\127]")
+end
+
+local handshake = {
+  upgrade = true, connection = true, host = true,
+  ["sec-websocket-key"] = true, ["sec-websocket-version"] = true,
+  ["sec-websocket-protocol"] = true, ["sec-websocket-extensions"] = true,
+  ["content-length"] = true, ["transfer-encoding"] = true,
+}
+
+---Does a WebSocket client's handshake set it by itself (RFC 6455 4.1)?
+---@param name string
+---@return boolean
+function headers.is_of_handshake(name)
+  return handshake[name:lower()] ~= nil
+end
+
 local lookup = {
   __index = function(found, name)
     return type(name) == "string" and rawget(found, name:lower()) or nil

@@ -530,7 +530,7 @@ function Timer:cancel() end
 
 ---Sets what holds for all handlers, once the app file has been loaded; what is not
 ---given stays as it is. Raises when a number is negative or over a day.
----@param limits ratchet.core.Watchdog
+---@param limits ratchet.core.Watchdog? what held at first, when not given
 function core.watchdog(limits) end
 
 ---A connection. The same connection is always the same value. One that is gone can

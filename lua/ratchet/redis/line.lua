@@ -103,24 +103,26 @@ local function next_delay(line)
   return delay * (0.5 + math.random() / 2)
 end
 
----The connection is no good (any more).
+---The connection is no good (any more). That it is tried again is settled before
+---anything that may raise.
 ---@param reason string
 ---@param is_refused boolean? the server was there and does not want us
 function Line:lose(reason, is_refused)
   if self.state == "closed" or self.state == "waiting" then return end
-  local again = self.settings.reconnect
-  if self.link then self.link:close() end
-  stop_timer(self)
+  local again, link = self.settings.reconnect, self.link
   self.link, self.reason = nil, reason
   self.state = again and "waiting" or "closed"
+  if again then
+    set_timer(self, next_delay(self), function() self:connect() end)
+  else
+    stop_timer(self)
+  end
+  if link then link:close() end
   if not self.was_lost then
     log("warn", ("redis %s: %s%s"):format(self.name, reason, again and "; trying again" or ""))
   end
   self.was_lost = true
   self.events.down(reason, is_refused or not again)
-  if self.state == "waiting" then
-    set_timer(self, next_delay(self), function() self:connect() end)
-  end
 end
 
 ---Stops and starts reading: the server keeps what it has to say, for a while.

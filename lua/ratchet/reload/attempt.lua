@@ -170,6 +170,7 @@ local function finish(live, new)
     native.core().freeze(endpoint, live.generation.version)
   end
   native.core().setVersion(new.generation.version)
+  native.core().watchdog() -- what no app sets any more is as usual again
   for _, effect in ipairs(new.record.effects) do effect() end
   files.from_disk()
   files.mark_late()

@@ -14,6 +14,9 @@ local MODE = tonumber("600", 8)
 
 local Control = {}
 
+-- Those who are connected to it: whoever drains does not mean them.
+local clients = setmetatable({}, { __mode = "k" })
+
 local function answer(conn, is_good, text)
   conn:send(("%s\n%s\n"):format(is_good and "ok" or "error", text))
   conn:close()
@@ -41,8 +44,12 @@ function commands.drain(conn, _, argument)
     return answer(conn, false, "drain takes a number of seconds, 86400 at most")
   end
   if leave.is_under_way then return answer(conn, false, "it is going away already") end
-  local count = leave.begin(seconds, conn)
+  local count = leave.begin(seconds, clients)
   answer(conn, true, ("%d connections are asked to come again within %g s"):format(count, seconds))
+end
+
+function Control:onOpen(conn)
+  clients[conn] = true
 end
 
 -- A connection has one command; what comes behind it is not looked at.

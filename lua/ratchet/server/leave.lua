@@ -30,13 +30,13 @@ end
 local function all_but(except)
   local list = {}
   for _, conn in ipairs(native.core().connections()) do
-    if conn ~= except then list[#list + 1] = conn end
+    if not except[conn] then list[#list + 1] = conn end
   end
   return list
 end
 
 ---@param seconds number for all of it
----@param except ratchet.Connection? one that is not meant
+---@param except table<ratchet.Connection, true> those that are not meant
 ---@return integer count how many connections there are
 function leave.begin(seconds, except)
   local core = native.core()

@@ -16,8 +16,6 @@ module.exports = [
     why: 'it counts how often Redis had to read' },
   { name: 'tools: bench: figures of an echo, as text and as JSON',
     why: 'it measures a rate' },
-  { name: 'tools: doctor, connect: TLS, and for how long the certificate is good',
-    why: 'a client that refuses a certificate does not wait until its alert is out' },
   { name: "waiting: luv timers and fs callbacks work on the server's loop",
     why: 'its app reads a file by one fs_read' },
 ];
