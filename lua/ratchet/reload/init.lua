@@ -338,6 +338,70 @@ local function join(new)
   new.twins, new.merge = twins, merge
 end
 
+local function close_handles(handles)
+  local uv = each_handle(function() end)
+  for handle in pairs(handles) do
+    if not uv.is_closing(handle) then uv.close(handle) end
+  end
+end
+
+-- The names that the new code has, as they are now.
+local function live_values(t, values)
+  local found = {}
+  for name in pairs(values) do found[name] = rawget(t, name) end
+  return found
+end
+
+-- What is left to do when the new code is live.
+local function steps_of(new, old)
+  local live_one, left = new.live_one, new.twins:left_endpoints()
+  return {
+    function()
+      for i, server in ipairs(new.record.servers) do
+        local one = live_one(server)
+        one.listeners, one.port, one.address = server.listeners, server.port, server.address
+        new.record.servers[i] = one
+      end
+    end,
+    record.finish,
+    function() new.addresses = addresses.commit(live_one) end,
+    function() new.finish_timers() end,
+    function() new.finish_resources() end,
+    function()
+      for _, task in ipairs(old.record.tasks) do task:cancel() end
+    end,
+    function() close_handles(old.handles) end,
+    function()
+      for _, endpoint in ipairs(left) do
+        native.core().freeze(endpoint, old.generation.version)
+      end
+    end,
+    function() native.core().setVersion(new.generation.version) end,
+    function()
+      for _, effect in ipairs(new.record.effects) do effect() end
+    end,
+    files.from_disk,
+    files.mark_late,
+  }
+end
+
+-- All that needs memory is done while everything can still be taken back.
+local function get_ready(new)
+  local twins = new.twins
+  function new.live_one(value)
+    return type(value) == "table" and twins.of[value] or value
+  end
+  new.addresses = { opened = {}, closed = {}, renewed = {} }
+  new.steps = steps_of(new, live)
+  new.live = {
+    list = new.list, generation = new.generation, survey = new.merge:rebase(),
+    record = new.record, modules = live_values(package.loaded, new.modules),
+    globals = new.globals, routes = new.routes,
+    handles = without(open_handles(), new.handles_before),
+  }
+  for name, value in pairs(new.globals) do new.globals[name] = new.live_one(value) end
+end
+
 -- Everything that can fail.
 local function prepare(new)
   local loaded = loader.run(app_path, app_arguments, live.modules, live.globals, live.list)
@@ -351,65 +415,34 @@ local function prepare(new)
   jit.flush()
   local failure = loader.call(function() call_hooks(new, new.twins) end)
   if failure then error(failure, 0) end
+  undisturbed(get_ready, new)
 end
 
-local function close_handles(handles)
-  local uv = each_handle(function() end)
-  for handle in pairs(handles) do
-    if not uv.is_closing(handle) then uv.close(handle) end
-  end
-end
-
-local function abandon(new)
-  new.journal:undo()
-  addresses.abort()
+local function end_all_of(new)
   for _, one in ipairs(new.record.timers) do one.timer:cancel() end
   for _, one in ipairs(new.record.resources) do one.close(one.object) end
   for _, task in ipairs(new.record.tasks) do task:cancel() end
   close_handles(without(open_handles(), new.handles_before))
+end
+
+-- First what the old code needs, which takes no memory.
+local function abandon(new)
+  new.journal:undo()
   record.restore(live.record)
   files.restore(live.list)
+  addresses.abort()
+  end_all_of(new)
 end
 
--- The names that the new code has, as they are now.
-local function live_values(t, values)
-  local found = {}
-  for name in pairs(values) do found[name] = rawget(t, name) end
-  return found
-end
-
--- Nothing of this can fail.
+-- From here on the new code is live, and nothing is taken back. What fails (without
+-- memory) keeps nothing else from being done.
 local function finish(new)
-  local twins, merge = new.twins, new.merge
-  local function live_one(value)
-    return type(value) == "table" and twins.of[value] or value
-  end
-  for i, server in ipairs(new.record.servers) do
-    local one = live_one(server)
-    one.listeners, one.port, one.address = server.listeners, server.port, server.address
-    new.record.servers[i] = one
-  end
-  record.finish()
-  new.addresses = addresses.commit(live_one)
-  new.finish_timers()
-  new.finish_resources()
-  for _, task in ipairs(live.record.tasks) do task:cancel() end
-  close_handles(live.handles)
-  for _, endpoint in ipairs(twins:left_endpoints()) do
-    native.core().freeze(endpoint, live.generation.version)
-  end
-  native.core().setVersion(new.generation.version)
-  for _, effect in ipairs(new.record.effects) do effect() end
-  files.from_disk()
-  files.mark_late()
   local old = live
-  live = {
-    list = new.list, generation = new.generation, survey = merge:rebase(), record = new.record,
-    modules = live_values(package.loaded, new.modules),
-    globals = new.globals, routes = new.routes,
-    handles = without(open_handles(), new.handles_before),
-  }
-  for name, value in pairs(live.globals) do live.globals[name] = live_one(value) end
+  live = new.live
+  for _, step in ipairs(new.steps) do
+    local is_done, message = pcall(step)
+    if not is_done then pcall(native.core().log, "error", message) end
+  end
   return old
 end
 
@@ -425,9 +458,9 @@ local function attempt(sources)
   local is_good, failure = xpcall(function() prepare(new) end, report.failure)
   if not is_good then
     reload.attempted = new.list
-    local text = report.error(failure, new.list, files.failed)
-    abandon(new)
-    return nil, text
+    local is_left, message = pcall(abandon, new)
+    if not is_left then native.core().log("error", "reload: " .. tostring(message)) end
+    return nil, report.error(failure, new.list, files.failed)
   end
   reload.attempted = nil
   return new, undisturbed(finish, new)
@@ -492,7 +525,7 @@ local function perform(kind)
     return refuse(reload.failure)
   end
   reload.failure = nil
-  if kind == "rollback" then table.remove(before) else remember(old) end
+  if kind == "rollback" then table.remove(before) else pcall(remember, old) end
   return true, describe(kind, old, new, now_ms() - started)
 end
 
@@ -507,26 +540,28 @@ end
 
 -- What was asked for and has not been done yet: { kind =, replies = }, in order.
 local asked = {}
-local is_busy = false
 
-local function perform_and_tell(kind)
-  local is_good, tell = perform(kind)
+local function perform_and_tell(one)
+  local is_good, tell = perform(one.kind)
   native.core().sleep(0)
-  return is_good, tell()
+  one.is_good = is_good
+  one.text = tell()
 end
 
--- Whatever goes wrong here, those who ask get an answer, and can ask again.
+local function do_one(one)
+  local is_done, message = pcall(perform_and_tell, one)
+  if is_done then return end
+  one.text = one.kind .. " failed in ratchet itself: " .. tostring(message)
+  native.core().log("error", one.text)
+end
+
+-- Whatever goes wrong here, those who ask get an answer.
 local function do_asked()
   while asked[1] do
     local one = table.remove(asked, 1)
-    local is_done, is_good, text = pcall(perform_and_tell, one.kind)
-    if not is_done then
-      is_good, text = false, one.kind .. " failed in ratchet itself: " .. tostring(is_good)
-      native.core().log("error", text)
-    end
-    for _, reply in ipairs(one.replies) do pcall(reply, is_good, text) end
+    pcall(do_one, one)
+    for _, reply in ipairs(one.replies) do pcall(reply, one.is_good, one.text) end
   end
-  is_busy = false
 end
 
 ---Asks for it: it is done when the handlers of this turn are, once for all who ask
@@ -537,12 +572,13 @@ function reload.ask(kind, reply)
   kind = kind or "reload"
   local last = asked[#asked]
   if not last or last.kind ~= kind or kind == "rollback" then
-    last = { kind = kind, replies = {} }
+    last = { kind = kind, replies = {}, is_good = false, text = "not enough memory" }
     asked[#asked + 1] = last
   end
   last.replies[#last.replies + 1] = reply
-  if not is_busy then native.core().spawn(do_asked) end
-  is_busy = true
+  -- One for each who asks: whatever has become of the others, it is done. Who finds
+  -- nothing to do any more ends.
+  native.core().spawn(do_asked)
 end
 
 return reload
