@@ -1,9 +1,14 @@
 -- The app of test_mayhem.c. Each event of each connection does some things at random,
--- to any connection that it ever saw, dead or alive, with the collector at work. Nothing
--- is checked but what must hold whatever an app does: the order of a connection's events
--- is dispatch.lua's business.
+-- to any connection that it ever saw, dead or alive, with the collector at work, and is
+-- loaded anew in the middle of it. What must hold is mayhem_model.lua's business; in
+-- which order handlers that wait go on, dispatch.lua's.
+
+-- luacheck: globals mayhem
 
 local core = require "ratchet.core"
+local model = require "mayhem_model"
+local ratchet = require "ratchet"
+local reload = require "ratchet.reload"
 
 local seed = 1
 local function random(most)
@@ -11,9 +16,9 @@ local function random(most)
   return seed % most + 1
 end
 
-local MOST_KEPT = 24 -- connections, timers and tasks that are remembered
-local conns, timers, tasks, tickets = {}, {}, {}, {}
-local opened, closed, done = 0, 0, 0
+local MOST_KEPT = 96 -- connections, timers and tasks that are remembered
+local conns, dead, timers, tasks, tickets = {}, {}, {}, {}, {}
+local done, broadcasts = 0, 0
 
 local function keep(list, value)
   list[#list < MOST_KEPT and #list + 1 or random(MOST_KEPT)] = value
@@ -21,7 +26,15 @@ end
 
 local function any(list) return list[random(math.max(#list, 1))] end
 
+model.topic = core.topic
+
 local function topic() return core.topic("topic " .. random(5)) end
+
+-- The same text to several, by a loop or by the topic, numbered over all.
+local function next_broadcast(text)
+  broadcasts = broadcasts + 1
+  return ("b%d %s"):format(broadcasts, text)
+end
 
 local LONG = ("x"):rep(20000)
 local VERY_LONG = ("y"):rep(200000)
@@ -31,23 +44,52 @@ local act
 -- Errors on purpose are strings, tables and nothing at all.
 local planned = { "planned", {}, false, 5 }
 
+local seen = {}
+
+local function receive(conn, seconds)
+  local message = conn:receive(seconds)
+  if message then model.heard(conn, message) end
+  return message
+end
+
 local actions = {
-  function(conn) conn:send("short") end,
-  function(conn) conn:send(LONG, random(2) == 1) end,
-  function(conn) if random(4) == 1 then conn:send(VERY_LONG) end end,
-  function(conn) conn:sendBinary("\255\0") end,
+  function(conn) model.send(conn, "short") end,
+  function(conn) model.send(conn, "short") end,
+  function(conn) model.send(conn, LONG, random(2) == 1) end,
+  function(conn) if random(4) == 1 then model.send(conn, VERY_LONG) end end,
+  function(conn) model.send(conn, "\255\0", true) end,
+  function()
+    local text = next_broadcast("to some")
+    for _ = 1, random(8) do
+      local conn = any(conns)
+      -- Once to each: the next one has another number.
+      if conn and not seen[conn] then conn:send(text) seen[conn] = true end
+    end
+    for conn in pairs(seen) do seen[conn] = nil end
+  end,
   function(conn) conn:ping("?") end,
   function(conn) conn:pong("!") end,
   function(conn) conn:pause() end,
   function(conn) conn:resume() end,
   function(conn) conn:resume() end,
-  function(conn) if random(6) == 1 then conn:close(4000, "planned") end end,
-  function(conn) if random(12) == 1 then conn:terminate() end end,
-  function(conn) topic():add(conn) end,
-  function(conn) topic():add(conn) end,
-  function(conn) topic():remove(conn) end,
-  function(conn) topic():broadcast("to all", { exclude = conn }) end,
-  function() topic():broadcast(LONG, { binary = true }) end,
+  function(conn) if random(6) == 1 then model.close(conn) end end,
+  function(conn) if random(12) == 1 then model.terminate(conn) end end,
+  function(conn) model.add(topic(), conn) end,
+  function(conn) model.add(topic(), conn) end,
+  function(conn) model.remove(topic(), conn) end,
+  function() model.compare(topic()) end,
+  function(conn) topic():broadcast(next_broadcast("to all"), { exclude = conn }) end,
+  function() topic():broadcast(next_broadcast(LONG), { binary = true }) end,
+  function(conn) model.examine(conn) end,
+  function() local conn = any(dead) if conn then model.examine(conn) end end,
+  function()
+    if random(20) > 1 then return end
+    reload.ask("reload", function(is_good, text)
+      model.reloads = model.reloads + 1
+      model.check(is_good or text:find("going away"), "reload: %s", text)
+    end)
+  end,
+  function() if random(40) == 1 then coroutine.yield() end end, -- an error in a handler
   function(conn) conn.note = { conn.bufferedAmount, conn.protocol, conn.httpRequest } end,
   function(conn) return conn.readyState, topic():has(conn), topic():count() end,
   function(conn) keep(timers, conn:after(random(20) / 1000, act)) end,
@@ -61,8 +103,8 @@ local actions = {
   function(conn) keep(tasks, core.spawn(act, conn)) end,
   function() local task = any(tasks) if task then task:cancel() end end,
   function() local task = any(tasks) if task then task:cancel() end end,
-  function(conn) local _ = conn:receive(random(10) / 1000) end,
-  function(conn) if random(8) == 1 then local _ = conn:receive() end end,
+  function(conn) receive(conn, random(10) / 1000) end,
+  function(conn) if random(8) == 1 then receive(conn) end end,
   function() core.sleep(random(15) / 1000) end,
   function() core.sleep(0) end,
   function() -- one that somebody may end
@@ -108,42 +150,43 @@ end
 local C = {}
 
 function C:onOpen(conn)
-  opened = opened + 1
+  model.opened(conn)
   keep(conns, conn)
   act(conn)
 end
 
-function C:onMessage(conn) act(conn) end
-function C:onPing(conn) act(conn) end
-function C:onPong(conn) act(conn) end
-function C:onDrain(conn) act(conn) end
-function C:onError(conn) act(conn) end
-
-function C:onClose(conn)
-  closed = closed + 1
+function C:onMessage(conn, message)
+  model.event(conn, "onMessage")
+  model.heard(conn, message)
   act(conn)
 end
 
+function C:onPing(conn) model.event(conn, "onPing") act(conn) end
+function C:onPong(conn) model.event(conn, "onPong") act(conn) end
+function C:onDrain(conn) model.event(conn, "onDrain") act(conn) end
+function C:onError(conn) model.event(conn, "onError") act(conn) end
+
+function C:onClose(conn)
+  model.closed(conn)
+  model.over(conn, false) -- until it has ended
+  keep(dead, conn)
+  act(conn)
+  model.over(conn, true)
+end
+
 -- One that reads its connections itself.
-local Run = {}
+local Run = { onError = C.onError, onClose = C.onClose }
 
 function Run:onOpen(conn)
-  opened = opened + 1
+  model.opened(conn)
   keep(conns, conn)
 end
 
 function Run:run(conn)
   repeat
-    local message = conn:receive(random(3) == 1 and random(20) / 1000 or nil)
+    local message = receive(conn, random(3) == 1 and random(20) / 1000 or nil)
     act(conn)
   until not message
-end
-
-function Run:onError(conn) act(conn) end
-
-function Run:onClose(conn)
-  closed = closed + 1
-  act(conn)
 end
 
 -- For the test:
@@ -155,6 +198,9 @@ local limits = {
 mayhem = {
   endpoint = core.endpoint(C, limits),
   runner = core.endpoint(Run, limits),
+  final = model.final,
+  sent = model.sent,
+  missing = model.missing,
 }
 
 function mayhem.begin(number)
@@ -162,6 +208,13 @@ function mayhem.begin(number)
   collectgarbage("setpause", number % 2 == 0 and 0 or 200)
 end
 
--- How much was done, and how many onOpen have no onClose.
 function mayhem.done() return done end
-function mayhem.missing() return opened - closed end
+function mayhem.reloads() return model.reloads end
+
+function mayhem.violations() return #model.violations end
+function mayhem.violation(index) return model.violations[index] end
+
+-- A reload wants an app that listens; the test connects past it.
+local app = ratchet.App({ host = "", port = 0 })
+app:route("/", C, { "*" })
+app:run()
