@@ -1,6 +1,7 @@
 -- The Lua in the READMEs: each block compiles, and each whole app (one that ends in
 -- run) loads against a core that does nothing. What is no Lua there (shell, output,
--- signatures) is told from it by its first words.
+-- signatures) is told from it by its first words. tests/integration/readme_test.js has
+-- the program serve them.
 
 local fake_core = require "support.fake_core"
 
@@ -60,7 +61,7 @@ local function is_whole_app(block)
   return block.text:find("local ratchet = require", 1, true) and block.text:find(":run%(%)")
 end
 
--- tests/integration/testing_test.js runs these.
+-- tests/integration/readme_test.js runs these.
 local function is_spec(block)
   return block.text:find("describe(", 1, true)
 end

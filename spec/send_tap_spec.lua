@@ -36,6 +36,20 @@ describe("send_tap", function()
     assert.are.same({ { "text", false }, { "binary", true }, { "too", true } }, seen)
   end)
 
+  it("hands on what forbids to compress", function()
+    local Connection, handed = core.connectionMethods, {}
+    function Connection.send(_, _, is_binary, compress) handed[1] = { is_binary, compress } end
+    function Connection.sendBinary(_, _, compress) handed[2] = { compress } end
+    send_tap.watch(conn, layer)
+    conn:send("secret", nil, false)
+    conn:sendBinary("secret", false)
+    assert.are.same({ { nil, false }, { false } }, handed)
+    send_tap.unwatch(conn, layer)
+    conn:send("secret", true, false)
+    conn:sendBinary("secret", false)
+    assert.are.same({ { true, false }, { false } }, handed)
+  end)
+
   it("tells of broadcasts, but to who is left out", function()
     send_tap.watch(conn, layer)
     assert.are.equal(1, topic:broadcast("to all"))

@@ -8,6 +8,8 @@
 #ifndef RATCHET_BASE_HEAP_H
 #define RATCHET_BASE_HEAP_H
 
+#include "owner.h"
+
 #include <stdbool.h>
 #include <stddef.h>
 
@@ -20,9 +22,6 @@ struct heap {
   struct heap_node *first; /* NULL: it is empty */
   bool (*is_before)(const struct heap_node *a, const struct heap_node *b);
 };
-
-#define HEAP_OWNER(node, type, member)                                         \
-  ((type *)(void *)((char *)(node)-offsetof(type, member)))
 
 /* `node` must be in no heap. */
 void heap_insert(struct heap *heap, struct heap_node *node);

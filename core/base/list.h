@@ -6,15 +6,14 @@
 #ifndef RATCHET_BASE_LIST_H
 #define RATCHET_BASE_LIST_H
 
+#include "owner.h"
+
 #include <stdbool.h>
 #include <stddef.h>
 
 struct list {
   struct list *next, *prev;
 };
-
-#define LIST_OWNER(link, type, member)                                         \
-  ((type *)(void *)((char *)(link)-offsetof(type, member)))
 
 static inline void list_init(struct list *list) {
   list->next = list->prev = list;

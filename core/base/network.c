@@ -2,16 +2,11 @@
 
 enum { IPV4_BITS = 32, IPV6_BITS = 128, MAPPED_BITS = 96 };
 
-/* Decimal, without sign or leading zeros; -1 for anything else. */
+/* Without leading zeros; -1 for anything else. */
 static int read_bits(struct slice text) {
-  int value = 0;
-  if (text.length == 0 || text.length > 3) return -1;
-  if (text.length > 1 && text.at[0] == '0') return -1;
-  for (size_t i = 0; i < text.length; i++) {
-    if (text.at[i] < '0' || text.at[i] > '9') return -1;
-    value = value * 10 + (text.at[i] - '0');
-  }
-  return value;
+  uint64_t bits;
+  if (!slice_number(text, 3, &bits)) return -1;
+  return text.length > 1 && text.at[0] == '0' ? -1 : (int)bits;
 }
 
 bool network_parse(struct slice text, struct network *network) {

@@ -6,6 +6,14 @@ struct payload *payload_new(size_t length) {
   return payload_borrow(length, NULL, 0, NULL, NULL, 0);
 }
 
+struct payload *payload_copy(struct slice bytes) {
+  struct payload *payload = payload_new(bytes.length);
+  if (payload && bytes.length > 0) {
+    memcpy(payload->head, bytes.at, bytes.length);
+  }
+  return payload;
+}
+
 struct payload *payload_borrow(size_t head_length, const void *body,
                                size_t body_length, payload_release release,
                                void *owner, int tag) {

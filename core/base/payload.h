@@ -12,6 +12,8 @@
 #ifndef RATCHET_BASE_PAYLOAD_H
 #define RATCHET_BASE_PAYLOAD_H
 
+#include "slice.h"
+
 #include <stddef.h>
 #include <stdint.h>
 
@@ -36,6 +38,9 @@ struct payload {
 /* Room for `length` bytes in head, for the caller to fill before anyone else
  * sees it. One reference. NULL when there is no memory. */
 struct payload *payload_new(size_t length);
+
+/* The same, with a copy of the bytes in head. */
+struct payload *payload_copy(struct slice bytes);
 
 /* As payload_new, followed by a body that stays valid until release(owner, tag)
  * is called. */

@@ -1,6 +1,6 @@
 /*
- * slice - comparing, trimming and cutting borrowed text. Nothing here copies or
- * allocates, and letters are ASCII letters whatever the locale says.
+ * slice - comparing, trimming, cutting and reading borrowed text. Nothing here
+ * copies or allocates, and letters are ASCII letters whatever the locale says.
  */
 #include "slice.h"
 
@@ -48,4 +48,14 @@ struct slice slice_cut(struct slice *rest, char separator) {
   rest->at = found + 1;
   rest->length -= part.length + 1;
   return part;
+}
+
+bool slice_number(struct slice text, size_t most, uint64_t *value) {
+  *value = 0;
+  if (text.length == 0 || text.length > most) return false;
+  for (size_t i = 0; i < text.length; i++) {
+    if (text.at[i] < '0' || text.at[i] > '9') return false;
+    *value = *value * 10 + (uint64_t)(text.at[i] - '0');
+  }
+  return true;
 }

@@ -7,6 +7,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 #include <string.h>
 
 struct slice {
@@ -29,5 +30,8 @@ struct slice slice_trim(struct slice text);
  * whole of it when there is none; `rest` is then empty with at == NULL.
  * Loop: while (rest.at) part = slice_cut(&rest, ','). */
 struct slice slice_cut(struct slice *rest, char separator);
+/* A number in decimal digits, of which there are one to `most` (19 at most);
+ * leading zeros count. False for anything else; *value is then undefined. */
+bool slice_number(struct slice text, size_t most, uint64_t *value);
 
 #endif

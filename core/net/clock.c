@@ -1,7 +1,7 @@
 #include "clock.h"
 
 static struct alarm *alarm_of(const struct heap_node *node) {
-  return HEAP_OWNER(node, struct alarm, node);
+  return OWNER_OF(node, struct alarm, node);
 }
 
 static bool is_before(const struct heap_node *a, const struct heap_node *b) {

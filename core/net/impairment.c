@@ -72,9 +72,7 @@ static void wait_for_budget(struct impaired *impaired) {
 }
 
 static void on_alarm(struct alarm *alarm) {
-  struct impaired *impaired =
-      (struct impaired *)(void *)((char *)alarm -
-                                  offsetof(struct impaired, alarm));
+  struct impaired *impaired = OWNER_OF(alarm, struct impaired, alarm);
   count_budgets(impaired);
   read_on(impaired); /* what is held goes out in the next run */
 }
@@ -138,7 +136,7 @@ bool impairments_run(struct list *impairments) {
   struct list *at = impairments->next, *next;
   for (; at != impairments; at = next) {
     next = at->next; /* nothing is freed from inside of run */
-    struct impaired *impaired = LIST_OWNER(at, struct impaired, in_network);
+    struct impaired *impaired = OWNER_OF(at, struct impaired, in_network);
     has_moved = run(impaired) || has_moved;
   }
   return has_moved;

@@ -189,19 +189,13 @@ static int listen_in_network(struct loop *loop, int port,
   return 0;
 }
 
-int listener_open_tcp_with(struct loop *loop, const char *host, int port,
-                           unsigned options, listener_accepted accepted,
-                           void *owner, struct listener **listener) {
+int listener_open_tcp(struct loop *loop, const char *host, int port,
+                      unsigned options, listener_accepted accepted, void *owner,
+                      struct listener **listener) {
   if (loop->network) {
     return listen_in_network(loop, port, accepted, owner, listener);
   }
   return listen_on_tcp(loop, host, port, options, accepted, owner, listener);
-}
-
-int listener_open_tcp(struct loop *loop, const char *host, int port,
-                      listener_accepted accepted, void *owner,
-                      struct listener **listener) {
-  return listener_open_tcp_with(loop, host, port, 0, accepted, owner, listener);
 }
 
 static int open_pipe(struct listener *made, const char *path, int mode) {

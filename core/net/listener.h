@@ -13,20 +13,18 @@ struct listener;
 /* The transport is the callee's from here on. */
 typedef void (*listener_accepted)(void *owner, struct transport *transport);
 
-/* `host` is an IP address or a name; port 0 lets the system choose. Returns 0
- * or a negative errno (UV_EAI_* for a name that is none). */
-int listener_open_tcp(struct loop *loop, const char *host, int port,
-                      listener_accepted accepted, void *owner,
-                      struct listener **listener);
-/* As that, with some of these. */
 enum listener_option {
   LISTENER_SIX_ONLY = 1, /* "::" otherwise takes IPv4 too; UV_EINVAL for an
                           * address of IPv4 */
   LISTENER_SHARED = 2,   /* with other processes that say so (SO_REUSEPORT) */
 };
-int listener_open_tcp_with(struct loop *loop, const char *host, int port,
-                           unsigned options, listener_accepted accepted,
-                           void *owner, struct listener **listener);
+
+/* `host` is an IP address or a name; port 0 lets the system choose; `options`
+ * is some of those above. Returns 0 or a negative errno (UV_EAI_* for a name
+ * that is none). */
+int listener_open_tcp(struct loop *loop, const char *host, int port,
+                      unsigned options, listener_accepted accepted, void *owner,
+                      struct listener **listener);
 /* A unix socket at `path`, as in local_socket.h. */
 int listener_open_pipe(struct loop *loop, const char *path, int mode,
                        listener_accepted accepted, void *owner,

@@ -3,7 +3,7 @@
 #include "base/mem.h"
 
 static struct loop *loop_of(struct clock *clock) {
-  return (struct loop *)((char *)clock - offsetof(struct loop, clock));
+  return OWNER_OF(clock, struct loop, clock);
 }
 
 static uint64_t real_now(struct clock *clock) {

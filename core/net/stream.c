@@ -37,8 +37,7 @@ static void stream_close(struct transport *transport) {
 
 /* libuv's loop is the first part of ours, so no connection keeps a pointer. */
 static struct loop *loop_of(const uv_handle_t *handle) {
-  return (struct loop *)(void *)((char *)handle->loop -
-                                 offsetof(struct loop, uv));
+  return OWNER_OF(handle->loop, struct loop, uv);
 }
 
 static void on_space(uv_handle_t *handle, size_t suggested, uv_buf_t *space) {

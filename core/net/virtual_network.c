@@ -31,11 +31,11 @@ struct link {
 };
 
 static struct virtual_port *port_of(struct list *link) {
-  return LIST_OWNER(link, struct virtual_port, in_network);
+  return OWNER_OF(link, struct virtual_port, in_network);
 }
 
 static struct link *link_of(struct list *link) {
-  return LIST_OWNER(link, struct link, in_network);
+  return OWNER_OF(link, struct link, in_network);
 }
 
 void virtual_network_init(struct virtual_network *network, struct clock *clock,

@@ -2,20 +2,20 @@
 #include "client_handshake.h"
 
 #include "base/random.h"
-#include "handshake.h"
 #include "http_parts.h"
 #include "http_response.h"
 
 #include <mbedtls/base64.h>
 
-bool client_handshake_key(char key[CLIENT_KEY_SIZE]) {
-  uint8_t bytes[16], text[CLIENT_KEY_SIZE + 1]; /* mbedTLS ends it with a NUL */
+bool client_handshake_key(char key[HANDSHAKE_KEY_SIZE]) {
+  uint8_t bytes[16],
+      text[HANDSHAKE_KEY_SIZE + 1]; /* mbedTLS ends it with a NUL */
   size_t length;
   if (!random_bytes(bytes, sizeof bytes)) return false;
   if (mbedtls_base64_encode(text, sizeof text, &length, bytes, sizeof bytes)) {
     return false;
   }
-  memcpy(key, text, CLIENT_KEY_SIZE);
+  memcpy(key, text, HANDSHAKE_KEY_SIZE);
   return true;
 }
 

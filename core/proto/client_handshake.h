@@ -7,12 +7,11 @@
 
 #include "base/buffer.h"
 #include "deflate_terms.h"
+#include "handshake.h"
 #include "http_answer.h"
 
-enum { CLIENT_KEY_SIZE = 24 }; /* base64 of 16 bytes */
-
 /* A key that nobody can foresee, not terminated. False: there is none. */
-bool client_handshake_key(char key[CLIENT_KEY_SIZE]);
+bool client_handshake_key(char key[HANDSHAKE_KEY_SIZE]);
 
 /* What is asked for. `target` and `host` go out as they are, and so do
  * `headers`, ready-made lines, each with its CR LF; `protocols` is a list of

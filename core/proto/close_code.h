@@ -28,7 +28,4 @@ enum close_code {
 /* May this code stand in a close frame? 1000-1003, 1007-1014, 3000-4999. */
 bool close_code_is_sendable(int code);
 
-/* "protocol error" for 1002; "" for a code without a name. */
-const char *close_code_name(int code);
-
 #endif

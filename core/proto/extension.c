@@ -1,6 +1,6 @@
 #include "extension.h"
 
-#include "http_head.h"
+#include "http_bytes.h"
 
 /* A quoted string that, unquoted, is a token (RFC 6455 9.1). What it may hold
  * is thus never a comma or a semicolon, so cutting at these first is right. */

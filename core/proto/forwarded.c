@@ -56,12 +56,8 @@ static bool next_item(struct items *items, struct slice *item) {
 /* ---- addresses with a port */
 
 static bool read_port(struct slice text, uint16_t *port) {
-  uint32_t value = 0;
-  if (text.length == 0 || text.length > 5) return false;
-  for (size_t i = 0; i < text.length; i++) {
-    if (!http_is_digit((uint8_t)text.at[i])) return false;
-    value = value * 10 + (uint32_t)(text.at[i] - '0');
-  }
+  uint64_t value;
+  if (!slice_number(text, 5, &value)) return false;
   *port = (uint16_t)value;
   return value <= UINT16_MAX;
 }

@@ -11,21 +11,14 @@
 
 #include "digest.h"
 #include "extension.h"
+#include "http_bytes.h"
 
 #include <errno.h>
 #include <mbedtls/base64.h>
 
-enum {
-  KEY_LENGTH = 24,    /* base64 of 16 bytes */
-  MAX_PROTOCOLS = 64, /* they are compared each with each */
-};
+enum { MAX_PROTOCOLS = 64 }; /* they are compared each with each */
 
 #define GUID "258EAFA5-E914-47DA-95CA-C5AB0DC85B11" /* RFC 6455 1.3 */
-
-static bool refuse(struct refusal *refusal, int status, const char *reason) {
-  *refusal = (struct refusal){status, reason};
-  return false;
-}
 
 bool handshake_is_wanted(const struct http_head *head) {
   return http_head_lists(head, "upgrade", "websocket");
@@ -34,22 +27,22 @@ bool handshake_is_wanted(const struct http_head *head) {
 static bool check_request(const struct http_head *head,
                           struct refusal *refusal) {
   if (!slice_equals(head->method, SLICE("GET"))) {
-    return refuse(refusal, 405, "A WebSocket handshake is a GET request.");
+    return refusal_set(refusal, 405, "A WebSocket handshake is a GET request.");
   }
   if (head->minor == 0) {
-    return refuse(refusal, 400, "A WebSocket handshake needs HTTP/1.1.");
+    return refusal_set(refusal, 400, "A WebSocket handshake needs HTTP/1.1.");
   }
   if (!handshake_is_wanted(head)) {
-    return refuse(refusal, 426, "Upgrade does not list \"websocket\".");
+    return refusal_set(refusal, 426, "Upgrade does not list \"websocket\".");
   }
   if (!http_head_lists(head, "connection", "upgrade")) {
-    return refuse(refusal, 426, "Connection does not list \"upgrade\".");
+    return refusal_set(refusal, 426, "Connection does not list \"upgrade\".");
   }
   if (http_head_get(head, "host", 0).length == 0) {
-    return refuse(refusal, 400, "Host is empty.");
+    return refusal_set(refusal, 400, "Host is empty.");
   }
   if (!head->chunked && head->length == 0) return true;
-  return refuse(refusal, 400, "A WebSocket handshake has no body.");
+  return refusal_set(refusal, 400, "A WebSocket handshake has no body.");
 }
 
 static bool check_version(const struct http_head *head,
@@ -57,13 +50,13 @@ static bool check_version(const struct http_head *head,
   struct slice version = http_head_get(head, "sec-websocket-version", 0);
 
   if (!version.at) {
-    return refuse(refusal, 426, "Sec-WebSocket-Version is missing.");
+    return refusal_set(refusal, 426, "Sec-WebSocket-Version is missing.");
   }
   if (http_head_get(head, "sec-websocket-version", 1).at) {
-    return refuse(refusal, 400, "Sec-WebSocket-Version is given twice.");
+    return refusal_set(refusal, 400, "Sec-WebSocket-Version is given twice.");
   }
   if (slice_equals(version, SLICE("13"))) return true;
-  return refuse(refusal, 426, "Sec-WebSocket-Version is not 13.");
+  return refusal_set(refusal, 426, "Sec-WebSocket-Version is not 13.");
 }
 
 static bool is_base64(char c) {
@@ -74,24 +67,26 @@ static bool is_base64(char c) {
 /* 16 bytes are 21 full digits, one of which two bits count, and two times
  * padding; the four bits that do not count are zero (RFC 4648 3.5). */
 static bool is_key(struct slice key) {
-  if (key.length != KEY_LENGTH) return false;
-  for (size_t i = 0; i < KEY_LENGTH - 3; i++) {
+  if (key.length != HANDSHAKE_KEY_SIZE) return false;
+  for (size_t i = 0; i < HANDSHAKE_KEY_SIZE - 3; i++) {
     if (!is_base64(key.at[i])) return false;
   }
-  char last = key.at[KEY_LENGTH - 3];
+  char last = key.at[HANDSHAKE_KEY_SIZE - 3];
   if (last != 'A' && last != 'Q' && last != 'g' && last != 'w') return false;
-  return memcmp(key.at + KEY_LENGTH - 2, "==", 2) == 0;
+  return memcmp(key.at + HANDSHAKE_KEY_SIZE - 2, "==", 2) == 0;
 }
 
 static bool check_key(const struct http_head *head, struct refusal *refusal) {
   struct slice key = http_head_get(head, "sec-websocket-key", 0);
 
-  if (!key.at) return refuse(refusal, 400, "Sec-WebSocket-Key is missing.");
+  if (!key.at)
+    return refusal_set(refusal, 400, "Sec-WebSocket-Key is missing.");
   if (http_head_get(head, "sec-websocket-key", 1).at) {
-    return refuse(refusal, 400, "Sec-WebSocket-Key is given twice.");
+    return refusal_set(refusal, 400, "Sec-WebSocket-Key is given twice.");
   }
   if (is_key(key)) return true;
-  return refuse(refusal, 400, "Sec-WebSocket-Key is not 16 bytes in base64.");
+  return refusal_set(refusal, 400,
+                     "Sec-WebSocket-Key is not 16 bytes in base64.");
 }
 
 static bool is_listed(struct slice item, const struct slice *list,
@@ -114,16 +109,16 @@ static bool check_protocols(const struct http_head *head,
     while (rest.at) {
       struct slice item = slice_trim(slice_cut(&rest, ','));
       if (!http_is_token(item)) {
-        return refuse(refusal, 400,
-                      "Sec-WebSocket-Protocol is not a list of tokens.");
+        return refusal_set(refusal, 400,
+                           "Sec-WebSocket-Protocol is not a list of tokens.");
       }
       if (is_listed(item, seen, count)) {
-        return refuse(refusal, 400,
-                      "Sec-WebSocket-Protocol has an item twice.");
+        return refusal_set(refusal, 400,
+                           "Sec-WebSocket-Protocol has an item twice.");
       }
       if (count == MAX_PROTOCOLS) {
-        return refuse(refusal, 400,
-                      "Sec-WebSocket-Protocol has more than 64 items.");
+        return refusal_set(refusal, 400,
+                           "Sec-WebSocket-Protocol has more than 64 items.");
       }
       seen[count++] = item;
     }
@@ -150,7 +145,8 @@ static bool check_extensions(const struct http_head *head,
     if (!rest.at) return true;
     while (rest.at) {
       if (take_extension(&rest)) continue;
-      return refuse(refusal, 400, "Sec-WebSocket-Extensions is malformed.");
+      return refusal_set(refusal, 400,
+                         "Sec-WebSocket-Extensions is malformed.");
     }
   }
 }
@@ -163,14 +159,14 @@ bool handshake_check(const struct http_head *head, struct refusal *refusal) {
 }
 
 int handshake_accept(struct slice key, char accept[HANDSHAKE_ACCEPT_SIZE]) {
-  uint8_t joined[KEY_LENGTH + sizeof GUID - 1];
+  uint8_t joined[HANDSHAKE_KEY_SIZE + sizeof GUID - 1];
   uint8_t digest[SHA1_SIZE];
   uint8_t text[HANDSHAKE_ACCEPT_SIZE + 1]; /* mbedTLS ends it with a NUL. */
   size_t length;
 
-  if (key.length != KEY_LENGTH) return -EINVAL;
-  memcpy(joined, key.at, KEY_LENGTH);
-  memcpy(joined + KEY_LENGTH, GUID, sizeof GUID - 1);
+  if (key.length != HANDSHAKE_KEY_SIZE) return -EINVAL;
+  memcpy(joined, key.at, HANDSHAKE_KEY_SIZE);
+  memcpy(joined + HANDSHAKE_KEY_SIZE, GUID, sizeof GUID - 1);
   if (digest_sha1(joined, sizeof joined, digest) != 0) return -EIO;
   if (mbedtls_base64_encode(text, sizeof text, &length, digest, SHA1_SIZE)) {
     return -EIO;

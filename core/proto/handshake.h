@@ -7,7 +7,10 @@
 
 #include "http_head.h"
 
-enum { HANDSHAKE_ACCEPT_SIZE = 28 };
+enum {
+  HANDSHAKE_KEY_SIZE = 24, /* base64 of 16 bytes */
+  HANDSHAKE_ACCEPT_SIZE = 28,
+};
 
 /* Does the request ask for a WebSocket at all (an Upgrade that lists
  * "websocket")? If not, a WebSocket address answers 426. */

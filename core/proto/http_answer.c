@@ -15,8 +15,7 @@ enum {
 };
 
 static bool refuse(struct refusal *refusal, const char *reason) {
-  *refusal = (struct refusal){BAD_GATEWAY, reason};
-  return false;
+  return refusal_set(refusal, BAD_GATEWAY, reason);
 }
 
 static bool check_version(size_t at, uint8_t byte, struct refusal *refusal) {

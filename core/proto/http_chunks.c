@@ -19,14 +19,8 @@ enum state {
   STATE_MALFORMED,
 };
 
-static int hex_value(uint8_t byte) {
-  if (http_is_digit(byte)) return byte - '0';
-  uint8_t letter = (uint8_t)((byte | 0x20) - 'a');
-  return letter < 6 ? letter + 10 : -1;
-}
-
 static enum state take_size(struct http_chunks *chunks, uint8_t byte) {
-  int value = hex_value(byte);
+  int value = http_hex_value(byte);
   if (value >= 0) {
     if (chunks->digits == HTTP_CHUNKS_MAX_DIGITS) return STATE_MALFORMED;
     chunks->digits++;

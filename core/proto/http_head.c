@@ -1,54 +1,43 @@
 /*
- * http_head - the second pass of http_head.h. A clean, complete head is taken
- * apart by http_parts; whether there is one Host, and the target is one, is
- * judged here. Nothing is copied.
+ * http_head - a clean, complete head is taken apart by http_parts; whether
+ * there is one Host, and the target is one, is judged here. Nothing is copied.
  */
 #include "http_head.h"
 
 #include "http_bytes.h"
 #include "http_parts.h"
 
-static bool reject(struct refusal *refusal, int status, const char *reason) {
-  *refusal = (struct refusal){status, reason};
-  return false;
-}
-
 static bool explain(llhttp_errno_t error, struct refusal *refusal) {
   switch (error) {
   case HPE_INVALID_METHOD:
-    return reject(refusal, 501, "The method is not known to this server.");
+    return refusal_set(refusal, 501, "The method is not known to this server.");
   case HPE_INVALID_VERSION:
   case HPE_PAUSED_H2_UPGRADE:
-    return reject(refusal, 505, "The HTTP version is neither 1.0 nor 1.1.");
+    return refusal_set(refusal, 505,
+                       "The HTTP version is neither 1.0 nor 1.1.");
   case HPE_INVALID_URL:
-    return reject(refusal, 400, "The request target is malformed.");
+    return refusal_set(refusal, 400, "The request target is malformed.");
   case HPE_INVALID_CONTENT_LENGTH:
-    return reject(refusal, 400, "Content-Length is not a number.");
+    return refusal_set(refusal, 400, "Content-Length is not a number.");
   case HPE_UNEXPECTED_CONTENT_LENGTH:
-    return reject(refusal, 400,
-                  "Content-Length is repeated, or stands beside "
-                  "Transfer-Encoding.");
+    return refusal_set(refusal, 400,
+                       "Content-Length is repeated, or stands beside "
+                       "Transfer-Encoding.");
   case HPE_INVALID_TRANSFER_ENCODING:
-    return reject(refusal, 400, "Transfer-Encoding is malformed.");
-  default: return reject(refusal, 400, "The request head is malformed.");
+    return refusal_set(refusal, 400, "Transfer-Encoding is malformed.");
+  default: return refusal_set(refusal, 400, "The request head is malformed.");
   }
 }
 
-static bool is_hex(uint8_t byte) {
-  return http_is_digit(byte) || (uint8_t)((byte | 0x20) - 'a') < 6;
-}
-
-/* A port, with its colon, or nothing. */
+/* A port, with its colon, or nothing; the number may be missing. */
 static bool is_port(struct slice text) {
-  uint32_t port = 0;
+  uint64_t port;
 
   if (text.length == 0) return true;
-  if (text.at[0] != ':' || text.length > 6) return false;
-  for (size_t i = 1; i < text.length; i++) {
-    if (!http_is_digit((uint8_t)text.at[i])) return false;
-    port = port * 10 + (uint32_t)(text.at[i] - '0');
-  }
-  return port <= 0xFFFF;
+  if (text.at[0] != ':') return false;
+  struct slice number = {text.at + 1, text.length - 1};
+  if (number.length == 0) return true;
+  return slice_number(number, 5, &port) && port <= UINT16_MAX;
 }
 
 /* An IPv6 address in brackets is not taken apart further: nobody resolves it,
@@ -56,7 +45,7 @@ static bool is_port(struct slice text) {
 static size_t bracketed_size(struct slice text) {
   size_t i = 1;
 
-  while (i < text.length && (is_hex((uint8_t)text.at[i]) ||
+  while (i < text.length && (http_is_hex((uint8_t)text.at[i]) ||
                              http_is_one_of((uint8_t)text.at[i], ":."))) {
     i++;
   }
@@ -72,8 +61,8 @@ static size_t name_size(struct slice text) {
     if (http_is_letter(byte) || http_is_digit(byte)) continue;
     if (http_is_one_of(byte, "-._~!$&'()*+,;=")) continue;
     if (byte != '%' || text.length - i < 3) break;
-    if (!is_hex((uint8_t)text.at[i + 1])) break;
-    if (!is_hex((uint8_t)text.at[i + 2])) break;
+    if (!http_is_hex((uint8_t)text.at[i + 1])) break;
+    if (!http_is_hex((uint8_t)text.at[i + 2])) break;
     i += 2;
   }
   return i;
@@ -91,12 +80,13 @@ static bool check_host(const struct http_head *head, struct refusal *refusal) {
   size_t count = http_parts_count(head, "host");
 
   if (count == 0 && head->minor == 0) return true;
-  if (count == 0) return reject(refusal, 400, "There is no Host header.");
-  if (count > 1) return reject(refusal, 400, "Host is given more than once.");
+  if (count == 0) return refusal_set(refusal, 400, "There is no Host header.");
+  if (count > 1)
+    return refusal_set(refusal, 400, "Host is given more than once.");
 
   struct slice host = http_head_get(head, "host", 0);
   if (host.length == 0 || is_host(host)) return true;
-  return reject(refusal, 400, "Host is malformed.");
+  return refusal_set(refusal, 400, "Host is malformed.");
 }
 
 /* scheme "://" host, then a path, a query or nothing. */
@@ -133,8 +123,9 @@ static bool check_target(const struct http_head *head,
     return true;
   }
   if (is_absolute(target)) return true;
-  return reject(refusal, 400,
-                "The request target is neither a path nor an absolute URI.");
+  return refusal_set(
+      refusal, 400,
+      "The request target is neither a path nor an absolute URI.");
 }
 
 bool http_head_parse(struct http_head *head, const char *bytes, size_t length,
@@ -144,17 +135,11 @@ bool http_head_parse(struct http_head *head, const char *bytes, size_t length,
   llhttp_errno_t error = http_parts_take(head, HTTP_REQUEST, bytes, length);
   if (error != HPE_OK) return explain(error, refusal);
   if (head->major != 1 || head->minor > 1) {
-    return reject(refusal, 505, "The HTTP version is neither 1.0 nor 1.1.");
+    return refusal_set(refusal, 505,
+                       "The HTTP version is neither 1.0 nor 1.1.");
   }
   return check_host(head, refusal) && check_target(head, refusal) &&
          http_parts_check_framing(head, refusal);
-}
-
-bool http_is_token(struct slice text) {
-  for (size_t i = 0; i < text.length; i++) {
-    if (!http_is_token_byte((uint8_t)text.at[i])) return false;
-  }
-  return text.length > 0;
 }
 
 struct slice http_head_get(const struct http_head *head, const char *name,

@@ -7,6 +7,8 @@
 
 #include "http_bytes.h"
 
+enum { CONTENT_LENGTH_DIGITS = 18 };
+
 /* What llhttp's callbacks fill. */
 struct parse {
   struct http_head *head;
@@ -108,11 +110,6 @@ size_t http_parts_count(const struct http_head *head, const char *name) {
   return count;
 }
 
-static bool reject(struct refusal *refusal, int status, const char *reason) {
-  *refusal = (struct refusal){status, reason};
-  return false;
-}
-
 /* Refuses repeated lengths even when they agree: RFC 9112 6.3 would allow them,
  * no client sends them, and servers have disagreed about them. */
 static bool check_length(struct http_head *head, struct refusal *refusal) {
@@ -120,15 +117,13 @@ static bool check_length(struct http_head *head, struct refusal *refusal) {
   struct slice text = http_head_get(head, "content-length", 0);
 
   if (count == 0) return true;
-  if (count > 1) return reject(refusal, 400, "Content-Length is repeated.");
-  if (text.length == 0 || text.length > 18) {
-    return reject(refusal, 400, "Content-Length is empty or too large.");
+  if (count > 1)
+    return refusal_set(refusal, 400, "Content-Length is repeated.");
+  if (text.length == 0 || text.length > CONTENT_LENGTH_DIGITS) {
+    return refusal_set(refusal, 400, "Content-Length is empty or too large.");
   }
-  for (size_t i = 0; i < text.length; i++) {
-    if (!http_is_digit((uint8_t)text.at[i])) {
-      return reject(refusal, 400, "Content-Length is not a number.");
-    }
-    head->length = head->length * 10 + (uint64_t)(text.at[i] - '0');
+  if (!slice_number(text, CONTENT_LENGTH_DIGITS, &head->length)) {
+    return refusal_set(refusal, 400, "Content-Length is not a number.");
   }
   head->has_length = true;
   return true;
@@ -162,17 +157,18 @@ static bool check_codings(const struct http_head *head,
     struct slice line = http_head_get(head, "transfer-encoding", n);
     if (!line.at) break;
     if (!take_codings(line, &codings)) {
-      return reject(refusal, 400, "Transfer-Encoding is malformed.");
+      return refusal_set(refusal, 400, "Transfer-Encoding is malformed.");
     }
   }
   if (!codings.ends_in_chunked) {
-    return reject(refusal, 400, "Transfer-Encoding does not end in chunked.");
+    return refusal_set(refusal, 400,
+                       "Transfer-Encoding does not end in chunked.");
   }
   if (codings.chunked > 1) {
-    return reject(refusal, 400, "Transfer-Encoding says chunked twice.");
+    return refusal_set(refusal, 400, "Transfer-Encoding says chunked twice.");
   }
   if (codings.unknown == 0) return true;
-  return reject(refusal, 501, "The transfer coding is not chunked.");
+  return refusal_set(refusal, 501, "The transfer coding is not chunked.");
 }
 
 bool http_parts_check_framing(struct http_head *head, struct refusal *refusal) {
@@ -180,12 +176,12 @@ bool http_parts_check_framing(struct http_head *head, struct refusal *refusal) {
   if (!http_head_get(head, "transfer-encoding", 0).at) return true;
 
   if (head->has_length) {
-    return reject(refusal, 400,
-                  "Both Content-Length and Transfer-Encoding "
-                  "are given.");
+    return refusal_set(refusal, 400,
+                       "Both Content-Length and Transfer-Encoding "
+                       "are given.");
   }
   if (head->minor == 0) {
-    return reject(refusal, 400, "Transfer-Encoding in HTTP/1.0.");
+    return refusal_set(refusal, 400, "Transfer-Encoding in HTTP/1.0.");
   }
   head->chunked = true;
   return check_codings(head, refusal);

@@ -1,5 +1,7 @@
 #include "http_response.h"
 
+#include "http_bytes.h"
+
 #include <inttypes.h>
 #include <stdio.h>
 #include <time.h>
@@ -55,22 +57,11 @@ const char *http_status_text(int status) {
   return "Unknown";
 }
 
-static bool is_token_byte(unsigned char byte) {
-  if (byte >= '0' && byte <= '9') return true;
-  if ((byte | 0x20) >= 'a' && (byte | 0x20) <= 'z') return true;
-  return byte != '\0' && strchr("!#$%&'*+-.^_`|~", byte) != NULL;
-}
-
 bool http_header_is_safe(struct slice name, struct slice value) {
-  if (name.length == 0) return false;
-  for (size_t i = 0; i < name.length; i++) {
-    if (!is_token_byte((unsigned char)name.at[i])) return false;
-  }
   for (size_t i = 0; i < value.length; i++) {
-    unsigned char byte = (unsigned char)value.at[i];
-    if ((byte < 0x20 && byte != '\t') || byte == 0x7f) return false;
+    if (!http_is_value_byte((uint8_t)value.at[i])) return false;
   }
-  return true;
+  return http_is_token(name);
 }
 
 /* Made once a second. */

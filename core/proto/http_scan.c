@@ -1,5 +1,5 @@
 /*
- * http_scan - the first pass of http_head.h: where does the head end, and is
+ * http_scan - a request's head, byte by byte: where does it end, and is
  * there anything in it that two servers could read in two ways?
  *
  * The llhttp that distributions package accepts, in requests, folded lines, a
@@ -9,8 +9,9 @@
  * come in, so a peer that sends rubbish is gone at its first wrong byte. What a
  * header means is no business of this file, and no byte is looked at twice.
  */
+#include "http_scan.h"
+
 #include "http_bytes.h"
-#include "http_head.h"
 
 #include <string.h>
 
@@ -37,7 +38,7 @@ enum { METHOD_MAX = 32 };
 
 static enum state refuse(struct refusal *refusal, int status,
                          const char *reason) {
-  *refusal = (struct refusal){status, reason};
+  refusal_set(refusal, status, reason);
   return STATE_REFUSED;
 }
 

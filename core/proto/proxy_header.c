@@ -1,7 +1,5 @@
 #include "proxy_header.h"
 
-#include "http_bytes.h"
-
 #include <netinet/in.h>
 
 enum { V1_MAX = 107, V2_FIXED = 16, V2_SIGNATURE = 12 };
@@ -20,13 +18,9 @@ static bool begins_as(const uint8_t *bytes, size_t length, const void *start,
 
 /* Without leading zeros. */
 static bool read_port(struct slice text, uint16_t *port) {
-  uint32_t value = 0;
-  if (text.length == 0 || text.length > 5) return false;
+  uint64_t value;
+  if (!slice_number(text, 5, &value)) return false;
   if (text.length > 1 && text.at[0] == '0') return false;
-  for (size_t i = 0; i < text.length; i++) {
-    if (!http_is_digit((uint8_t)text.at[i])) return false;
-    value = value * 10 + (uint32_t)(text.at[i] - '0');
-  }
   *port = (uint16_t)value;
   return value <= UINT16_MAX;
 }

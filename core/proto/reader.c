@@ -23,7 +23,7 @@
  * byte that decides: this is what makes the answer independent of how the
  * network cut the input.
  */
-#include "reader.h"
+#include "reader_internal.h"
 
 #include "base/mem.h"
 #include "base/utf8.h"
@@ -31,33 +31,12 @@
 
 #include <string.h>
 
-enum state {
-  STATE_HEADER,
-  STATE_DATA,
-  STATE_CONTROL,
-  STATE_CLOSED,
-  STATE_VIOLATED,
-  STATE_NO_MEMORY,
-};
-
 enum {
-  FIN_BIT = 0x80,
-  RSV_BITS = 0x70,
-  OPCODE_BITS = 0x0F,
-  CONTROL_BIT = 0x08,
-  MASK_BIT = 0x80,
-  LENGTH_BITS = 0x7F,
-  GO_ON = -1, /* a step without an event; beside enum reader_result */
   GATHER_STEP = 256 * 1024,
   SPACE_MIN = 8 * 1024, /* below this, a second read costs more than a copy */
-  ROOM = 64 * 1024,
 };
 
 _Static_assert(sizeof(struct reader) <= 104, "one is in each connection");
-
-/* What most compressed messages are inflated to. Of the process: there is one
- * loop in it. */
-static uint8_t shared_room[ROOM];
 
 static bool is_control(const struct reader *reader) {
   return reader->first & CONTROL_BIT;
@@ -65,10 +44,6 @@ static bool is_control(const struct reader *reader) {
 
 static bool is_final(const struct reader *reader) {
   return reader->first & FIN_BIT;
-}
-
-static size_t available(const struct reader *reader) {
-  return (size_t)(reader->end - reader->at);
 }
 
 static void free_gathered(struct reader *reader) {
@@ -83,7 +58,7 @@ static void free_control(struct reader *reader) {
 }
 
 /* Nothing is delivered after this. */
-static void stop(struct reader *reader, enum state state) {
+static void stop(struct reader *reader, enum reader_state state) {
   free_gathered(reader);
   reader->opcode = 0;
   reader->header_length = 0;
@@ -91,7 +66,7 @@ static void stop(struct reader *reader, enum state state) {
   reader->state = (uint8_t)state;
 }
 
-static bool violate(struct reader *reader, uint16_t code, const char *reason) {
+bool reader_violate(struct reader *reader, uint16_t code, const char *reason) {
   stop(reader, STATE_VIOLATED);
   free_control(reader);
   reader->code = code;
@@ -99,184 +74,22 @@ static bool violate(struct reader *reader, uint16_t code, const char *reason) {
   return false;
 }
 
-static bool fail(struct reader *reader, const char *reason) {
-  return violate(reader, CLOSE_PROTOCOL_ERROR, reason);
+bool reader_fail(struct reader *reader, const char *reason) {
+  return reader_violate(reader, CLOSE_PROTOCOL_ERROR, reason);
 }
 
-static bool run_out(struct reader *reader) {
+bool reader_run_out(struct reader *reader) {
   stop(reader, STATE_NO_MEMORY);
   free_control(reader);
   return false;
 }
 
-/* RFC 7692 6: RSV1 on the first frame of a message says that it is compressed;
- * it means nothing elsewhere. */
-static bool check_reserved(struct reader *reader, uint8_t byte) {
-  uint8_t opcode = byte & OPCODE_BITS;
-
-  if (!reader->inflater || (byte & RSV_BITS) != FRAME_DEFLATED) {
-    return fail(reader, "A frame has a reserved bit set, but no extension that "
-                        "defines it was agreed on.");
-  }
-  if (opcode == OP_TEXT || opcode == OP_BINARY) return true;
-  return fail(reader, "A frame that does not begin a message is marked as "
-                      "compressed.");
+bool reader_fail_size(struct reader *reader) {
+  return reader_violate(reader, CLOSE_TOO_BIG,
+                        "The message is larger than is accepted here.");
 }
 
-/* Header byte 0: FIN, RSV1-3, opcode. */
-static bool check_first(struct reader *reader, uint8_t byte) {
-  uint8_t opcode = byte & OPCODE_BITS;
-
-  if ((byte & RSV_BITS) && !check_reserved(reader, byte)) return false;
-  if (opcode > OP_PONG || (opcode > OP_BINARY && opcode < OP_CLOSE)) {
-    return fail(reader, "A frame has a reserved opcode.");
-  }
-  if (opcode & CONTROL_BIT) {
-    if (byte & FIN_BIT) return true;
-    return fail(reader, "A control frame is fragmented.");
-  }
-  if (opcode == OP_CONTINUATION && !reader->opcode) {
-    return fail(reader, "A continuation frame came without a message to "
-                        "continue.");
-  }
-  if (opcode != OP_CONTINUATION && reader->opcode) {
-    return fail(reader, "A new message began inside a fragmented one.");
-  }
-  return true;
-}
-
-/* Header byte 1: MASK and the short length. */
-static bool check_second(struct reader *reader, uint8_t first, uint8_t byte) {
-  uint8_t length = byte & LENGTH_BITS;
-  bool is_masked = byte & MASK_BIT;
-
-  if (!is_masked && reader->role == READER_SERVER) {
-    return fail(reader, "A frame from a client is not masked.");
-  }
-  if (is_masked && reader->role == READER_CLIENT) {
-    return fail(reader, "A frame from a server is masked.");
-  }
-  if (!(first & CONTROL_BIT)) return true;
-  if (length > FRAME_CONTROL_MAX) {
-    return fail(reader, "A control frame is longer than 125 bytes.");
-  }
-  if ((first & OPCODE_BITS) == OP_CLOSE && length == 1) {
-    return fail(reader, "A close frame has a payload of one byte.");
-  }
-  return true;
-}
-
-/* The length in two bytes; as in take_long, 0 is "incomplete, or refused", and
- * this is no loss, as only a length over 125 may be written so. */
-static uint64_t take_medium(struct reader *reader, const uint8_t *bytes,
-                            size_t count) {
-  if (count < 2) return 0;
-
-  uint64_t length = (uint64_t)bytes[0] << 8 | bytes[1];
-  if (length > 125) return length;
-  fail(reader, "A frame's length is not written in its shortest form.");
-  return 0;
-}
-
-/* The length in eight bytes. */
-static uint64_t take_long(struct reader *reader, const uint8_t *bytes,
-                          size_t count) {
-  uint64_t length = 0;
-
-  if (count > 0 && bytes[0] & 0x80) {
-    fail(reader, "A frame's 64-bit length has its top bit set.");
-    return 0;
-  }
-  for (size_t i = 0; i < 8 && i < count; i++) length = length << 8 | bytes[i];
-  if (count >= 6 && length >> (count < 8 ? (count - 6) * 8 : 16) == 0) {
-    fail(reader, "A frame's length is not written in its shortest form.");
-    return 0;
-  }
-  return count < 8 ? 0 : length;
-}
-
-static bool fail_size(struct reader *reader) {
-  return violate(reader, CLOSE_TOO_BIG,
-                 "The message is larger than is accepted here.");
-}
-
-/* Is the message compressed that a frame with this byte 0 belongs to? */
-static bool is_deflated(const struct reader *reader, uint8_t first) {
-  if ((first & OPCODE_BITS) == OP_CONTINUATION) return reader->is_deflated;
-  return first & FRAME_DEFLATED;
-}
-
-/* What cannot be compressed, or is so in small pieces, is larger on the wire
- * than inflated: half as large again is enough for all but bad intent. */
-static uint64_t most_deflated(uint64_t inflated) {
-  uint64_t most = inflated + inflated / 2 + 1024;
-  return most < inflated ? inflated : most;
-}
-
-static bool check_size(struct reader *reader, uint8_t first, uint64_t length) {
-  if (first & CONTROL_BIT) return true;
-  uint64_t most = reader->max_length;
-  if (is_deflated(reader, first)) most = most_deflated(most);
-  if (length <= most - reader->length) return true;
-  return fail_size(reader);
-}
-
-/* Takes the header that begins at `bytes`. Returns its size; or 0 when more is
- * needed, or when it was refused, which the state tells. */
-static size_t take_header(struct reader *reader, const uint8_t *bytes,
-                          size_t count) {
-  if (count == 0 || !check_first(reader, bytes[0]) || count < 2) return 0;
-  if (!check_second(reader, bytes[0], bytes[1])) return 0;
-
-  size_t size = 2;
-  uint64_t length = bytes[1] & LENGTH_BITS;
-  if (length == 126) {
-    length = take_medium(reader, bytes + 2, count - 2);
-    if (length == 0) return 0;
-    size = 4;
-  } else if (length == 127) {
-    length = take_long(reader, bytes + 2, count - 2);
-    if (length == 0) return 0;
-    size = 10;
-  }
-  if (!check_size(reader, bytes[0], length)) return 0;
-  if (bytes[1] & MASK_BIT) {
-    if (count < size + 4) return 0;
-    memcpy(reader->key, bytes + size, 4);
-    size += 4;
-  }
-  reader->first = bytes[0];
-  reader->offset = 0;
-  reader->remaining = length;
-  return size;
-}
-
-/* A header that came in pieces: they are put together in reader->header. */
-static bool take_cut_header(struct reader *reader) {
-  size_t had = reader->header_length;
-  size_t more = FRAME_HEADER_MAX - had;
-
-  if (more > available(reader)) more = available(reader);
-  memcpy(reader->header + had, reader->at, more);
-  size_t size = take_header(reader, reader->header, had + more);
-  if (reader->state != STATE_HEADER) return false;
-  reader->header_length = size ? 0 : (uint8_t)(had + more);
-  reader->at += size ? size - had : more;
-  return size > 0;
-}
-
-/* Is there a complete header? Its bytes are then used up. */
-static bool next_header(struct reader *reader) {
-  if (available(reader) == 0) return false;
-  if (reader->header_length > 0) return take_cut_header(reader);
-
-  size_t size = take_header(reader, reader->at, available(reader));
-  if (size == 0) {
-    return reader->state == STATE_HEADER && take_cut_header(reader);
-  }
-  reader->at += size;
-  return true;
-}
+/* ---- payload */
 
 /* Unmasks the next bytes of the frame, wherever they are by now. Returns
  * whether they are known to be ASCII. */
@@ -291,20 +104,18 @@ static bool unmask(struct reader *reader, uint8_t *bytes, size_t length) {
 
 /* Text is judged as it comes, so that a bad byte ends the connection when it
  * is seen and not when the message is whole. */
-static bool check_text(struct reader *reader, const uint8_t *bytes,
-                       size_t length, bool is_ascii) {
-  if (is_ascii && reader->utf8 == UTF8_START) return true;
-
+bool reader_check_text(struct reader *reader, const uint8_t *bytes,
+                       size_t length) {
   reader->utf8 = utf8_feed(reader->utf8, bytes, length);
   if (reader->utf8 != UTF8_REJECT) return true;
-  return violate(reader, CLOSE_INVALID_PAYLOAD,
-                 "A text message is not valid UTF-8.");
+  return reader_violate(reader, CLOSE_INVALID_PAYLOAD,
+                        "A text message is not valid UTF-8.");
 }
 
-static bool check_text_end(struct reader *reader) {
+bool reader_check_text_end(struct reader *reader) {
   if (reader->utf8 == UTF8_START) return true;
-  return violate(reader, CLOSE_INVALID_PAYLOAD,
-                 "A text message ends inside a code point.");
+  return reader_violate(reader, CLOSE_INVALID_PAYLOAD,
+                        "A text message ends inside a code point.");
 }
 
 static int deliver(struct reader_event *event, enum reader_result result,
@@ -326,20 +137,23 @@ static enum reader_result result_of(uint8_t opcode) {
   }
 }
 
+/* ---- control frames */
+
 /* The payload of a close frame, as far as it is there: a code, then a reason
  * (RFC 6455 5.5.1, 7.4). It is short enough to be looked at again and again. */
 static bool check_close(struct reader *reader, const uint8_t *payload,
                         size_t length) {
   if (length < 2) return true;
   if (!close_code_is_sendable(payload[0] << 8 | payload[1])) {
-    return fail(reader, "A close frame has a code that must not be sent.");
+    return reader_fail(reader,
+                       "A close frame has a code that must not be sent.");
   }
 
   uint32_t utf8 = utf8_feed(UTF8_START, payload + 2, length - 2);
   bool is_whole = reader->remaining == 0;
   if (utf8 == UTF8_START || (utf8 != UTF8_REJECT && !is_whole)) return true;
-  return violate(reader, CLOSE_INVALID_PAYLOAD,
-                 "The reason in a close frame is not valid UTF-8.");
+  return reader_violate(reader, CLOSE_INVALID_PAYLOAD,
+                        "The reason in a close frame is not valid UTF-8.");
 }
 
 static int deliver_close(struct reader *reader, struct reader_event *event,
@@ -369,15 +183,15 @@ static bool is_close(const struct reader *reader) {
 
 /* The rest of a control frame that did not lie whole in the input. */
 static int step_control(struct reader *reader, struct reader_event *event) {
-  size_t count = available(reader);
+  size_t count = reader_available(reader);
 
   if (count == 0) return READER_NEED_MORE;
   if (count > reader->remaining) count = (size_t)reader->remaining;
   if (!reader->control) {
     reader->control = mem_alloc((size_t)reader->remaining);
     if (!reader->control) {
-      run_out(reader);
-      return GO_ON;
+      reader_run_out(reader);
+      return READER_GO_ON;
     }
   }
 
@@ -387,91 +201,42 @@ static int step_control(struct reader *reader, struct reader_event *event) {
   unmask(reader, to, count);
   size_t length = (size_t)reader->offset;
   if (is_close(reader) && !check_close(reader, reader->control, length)) {
-    return GO_ON;
+    return READER_GO_ON;
   }
   if (reader->remaining > 0) return READER_NEED_MORE;
   return deliver_control(reader, event, reader->control, length);
 }
 
 static int begin_control(struct reader *reader, struct reader_event *event) {
-  if (available(reader) < reader->remaining) {
+  if (reader_available(reader) < reader->remaining) {
     reader->state = STATE_CONTROL;
-    return GO_ON;
+    return READER_GO_ON;
   }
 
   uint8_t *payload = reader->at;
   size_t length = (size_t)reader->remaining;
   reader->at += length;
   unmask(reader, payload, length);
-  if (is_close(reader) && !check_close(reader, payload, length)) return GO_ON;
+  if (is_close(reader) && !check_close(reader, payload, length))
+    return READER_GO_ON;
   return deliver_control(reader, event, payload, length);
 }
 
-/* Where the inflated message lies: in the process's room, or, when that is too
- * small, in a block of its own. */
-struct inflated {
-  uint8_t *bytes, *block;
-  size_t length, capacity;
-};
-
-/* False when there is no memory. A message is let become one byte too large, so
- * that it is seen to be. */
-static bool grow(struct reader *reader, struct inflated *to) {
-  size_t capacity = 2 * to->capacity;
-  if (capacity > reader->max_length && reader->max_length >= to->capacity) {
-    capacity = (size_t)reader->max_length + 1;
-  }
-  uint8_t *block = mem_resize(to->block, capacity);
-  if (!block) return false;
-  if (!to->block) memcpy(block, shared_room, to->length);
-  to->bytes = to->block = block;
-  to->capacity = capacity;
-  return true;
-}
-
-static bool check_inflated(struct reader *reader, const struct inflated *to,
-                           size_t count, bool is_text) {
-  const uint8_t *bytes = to->bytes + to->length - count;
-  if (to->length > reader->max_length) return fail_size(reader);
-  return !is_text || check_text(reader, bytes, count, false);
-}
-
-/* Stops at the first byte that is one too many, or not text. */
-static bool inflate_all(struct reader *reader, struct inflated *to,
-                        bool is_text) {
-  for (;;) {
-    size_t count;
-    enum inflater_result result =
-        inflater_step(reader->inflater, to->bytes + to->length,
-                      to->capacity - to->length, &count);
-    to->length += count;
-    if (result == INFLATER_NO_MEMORY) return run_out(reader);
-    if (!check_inflated(reader, to, count, is_text)) return false;
-    if (result == INFLATER_DONE) return !is_text || check_text_end(reader);
-    if (result == INFLATER_CORRUPT) {
-      return violate(reader, CLOSE_INVALID_PAYLOAD,
-                     "A compressed message cannot be inflated.");
-    }
-    if (!grow(reader, to)) return run_out(reader);
-  }
-}
+/* ---- messages */
 
 /* `bytes` are the whole message as it came; they may be the gathered ones. */
 static int deliver_inflated(struct reader *reader, struct reader_event *event,
                             uint8_t opcode, const uint8_t *bytes,
                             size_t length) {
-  struct inflated to = {.bytes = shared_room, .capacity = ROOM};
+  struct inflated message;
 
-  reader->utf8 = UTF8_START;
-  inflater_begin(reader->inflater, bytes, length);
-  if (!inflate_all(reader, &to, opcode == OP_TEXT)) {
-    mem_free(to.block);
-    return GO_ON;
+  if (!reader_inflate(reader, bytes, length, opcode == OP_TEXT, &message)) {
+    return READER_GO_ON;
   }
   free_gathered(reader);
-  reader->gathered = to.block; /* free_given gives it back. */
+  reader->gathered = message.block; /* free_given gives it back. */
   reader->opcode = 0;
-  return deliver(event, result_of(opcode), to.bytes, to.length);
+  return deliver(event, result_of(opcode), message.bytes, message.length);
 }
 
 /* The whole message lies in the input: the path that counts. */
@@ -490,21 +255,21 @@ static int take_whole(struct reader *reader, struct reader_event *event,
   }
   if (!is_ascii) {
     reader->utf8 = UTF8_START;
-    if (!check_text(reader, payload, length, false)) return GO_ON;
-    if (!check_text_end(reader)) return GO_ON;
+    if (!reader_check_text(reader, payload, length)) return READER_GO_ON;
+    if (!reader_check_text_end(reader)) return READER_GO_ON;
   }
   return deliver(event, READER_TEXT, payload, length);
 }
 
 static int step_header(struct reader *reader, struct reader_event *event) {
-  if (!next_header(reader)) {
-    return reader->state == STATE_HEADER ? (int)READER_NEED_MORE : GO_ON;
+  if (!reader_next_header(reader)) {
+    return reader->state == STATE_HEADER ? (int)READER_NEED_MORE : READER_GO_ON;
   }
 
   uint8_t opcode = reader->first & OPCODE_BITS;
   if (is_control(reader)) return begin_control(reader, event);
   if (opcode != OP_CONTINUATION) {
-    if (is_final(reader) && available(reader) >= reader->remaining) {
+    if (is_final(reader) && reader_available(reader) >= reader->remaining) {
       return take_whole(reader, event, opcode);
     }
     reader->opcode = opcode;
@@ -512,7 +277,7 @@ static int step_header(struct reader *reader, struct reader_event *event) {
     reader->utf8 = UTF8_START;
   }
   reader->state = STATE_DATA;
-  return GO_ON;
+  return READER_GO_ON;
 }
 
 /* Makes room for `count` bytes of the current frame. Its announced size is
@@ -542,7 +307,7 @@ static bool make_room(struct reader *reader, size_t count) {
 /* Moves what the input has of the current frame to the end of the message.
  * Bytes that were read to where reader_space said are there already. */
 static bool gather(struct reader *reader, size_t count) {
-  if (!make_room(reader, count)) return run_out(reader);
+  if (!make_room(reader, count)) return reader_run_out(reader);
 
   uint8_t *to = reader->gathered + reader->length;
   if (reader->at != to) memcpy(to, reader->at, count);
@@ -550,7 +315,8 @@ static bool gather(struct reader *reader, size_t count) {
   reader->length += count;
   bool is_ascii = unmask(reader, to, count);
   if (reader->opcode != OP_TEXT || reader->is_deflated) return true;
-  return check_text(reader, to, count, is_ascii);
+  if (is_ascii && reader->utf8 == UTF8_START) return true;
+  return reader_check_text(reader, to, count);
 }
 
 static int deliver_gathered(struct reader *reader, struct reader_event *event) {
@@ -561,7 +327,7 @@ static int deliver_gathered(struct reader *reader, struct reader_event *event) {
     return deliver_inflated(reader, event, opcode, reader->gathered,
                             reader->length);
   }
-  if (opcode == OP_TEXT && !check_text_end(reader)) return GO_ON;
+  if (opcode == OP_TEXT && !reader_check_text_end(reader)) return READER_GO_ON;
   reader->opcode = 0; /* free_given then knows that the buffer is free. */
   const uint8_t *data = reader->gathered ? reader->gathered : nothing;
   size_t length = reader->length;
@@ -570,14 +336,16 @@ static int deliver_gathered(struct reader *reader, struct reader_event *event) {
 }
 
 static int step_data(struct reader *reader, struct reader_event *event) {
-  size_t count = available(reader);
+  size_t count = reader_available(reader);
 
   if (count > reader->remaining) count = (size_t)reader->remaining;
-  if (count > 0 && !gather(reader, count)) return GO_ON;
+  if (count > 0 && !gather(reader, count)) return READER_GO_ON;
   if (reader->remaining > 0) return READER_NEED_MORE;
   reader->state = STATE_HEADER;
-  return is_final(reader) ? deliver_gathered(reader, event) : GO_ON;
+  return is_final(reader) ? deliver_gathered(reader, event) : READER_GO_ON;
 }
+
+/* ---- its steps */
 
 /* After the end: what comes is dropped, and the answer stays. */
 static int step_stopped(struct reader *reader, struct reader_event *event) {
@@ -634,7 +402,7 @@ enum reader_result reader_next(struct reader *reader,
   free_given(reader);
   for (;;) {
     int result = step(reader, event);
-    if (result != GO_ON) return (enum reader_result)result;
+    if (result != READER_GO_ON) return (enum reader_result)result;
   }
 }
 
@@ -644,7 +412,7 @@ void reader_drop_unused(struct reader *reader) {
 
 size_t reader_unused(const struct reader *reader, const uint8_t **bytes) {
   *bytes = reader->at;
-  return available(reader);
+  return reader_available(reader);
 }
 
 /* Only once payload of this very frame has come: a header alone, which costs a

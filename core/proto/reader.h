@@ -58,8 +58,9 @@ struct reader_event {
 
 /* Owned by the connection, by value; `gathered` and `control` are the
  * reader's, allocated while a message or a control frame is incomplete; the
- * inflater is borrowed. The fields are reader.c's business; they stand here so
- * that a connection needs no second allocation. */
+ * inflater is borrowed. The fields are the reader's business
+ * (reader_internal.h); they stand here so that a connection needs no second
+ * allocation. */
 struct reader {
   /* What was fed and is not used yet; borrowed. */
   uint8_t *at, *end;
@@ -86,7 +87,7 @@ struct reader {
   uint8_t key[4];
   uint8_t header_length;
   uint8_t role;     /* enum reader_role */
-  uint8_t state;    /* in reader.c */
+  uint8_t state;    /* enum reader_state */
   uint8_t first;    /* byte 0 of the current frame: FIN, RSV and opcode */
   uint8_t opcode;   /* of the message that is under way; 0 when none is */
   bool is_deflated; /* the message that is under way */

@@ -2,7 +2,14 @@
  * answer - what another server answered, as Lua knows it: to a request that it
  * was asked by core.caller, or to a handshake.
  */
-#include "internal.h"
+#include "answer.h"
+
+#include "proto/http_answer.h"
+#include "request.h"
+#include "state.h"
+
+#include <lauxlib.h>
+#include <lua.h>
 
 void answer_push(struct script *script, lua_State *L,
                  const struct http_answer *answer, struct slice body) {
@@ -20,3 +27,15 @@ void answer_push(struct script *script, lua_State *L,
   script_push_held(script, L, script->answer_metatable);
   lua_setmetatable(L, -2);
 }
+
+/* The metatable of the answer tables that C makes from here on. */
+static int answer_set_metatable(lua_State *L) {
+  struct script *script = script_of(L);
+  script_hold_table(script, L, &script->answer_metatable);
+  return 0;
+}
+
+const luaL_Reg answer_functions[] = {
+    {"answerMetatable", answer_set_metatable},
+    {NULL, NULL},
+};

@@ -1,8 +1,17 @@
 /*
  * The only ways from C into Lua. Nothing raised there crosses them.
  */
+#include "call.h"
+
 #include "base/log.h"
-#include "internal.h"
+#include "run.h"
+#include "state.h"
+#include "strand.h"
+#include "task.h"
+#include "waiter.h"
+
+#include <lauxlib.h>
+#include <lua.h>
 
 /* The prelude counts how deep calls through C are nested; what was stopped in
  * the middle has not counted down. */
@@ -26,12 +35,12 @@ bool script_protect(struct script *script, lua_CFunction work, void *argument,
 }
 
 bool script_protect_prepared(struct script *script, int prepared,
-                             void *argument, int results, const char *what) {
+                             void *argument, const char *what) {
   lua_State *L = script->L;
   lua_rawgeti(L, LUA_REGISTRYINDEX, prepared);
   lua_pushlightuserdata(L, argument);
   bool is_run = watchdog_enter(&script->watchdog, what);
-  int status = lua_pcall(L, 1, results, 0);
+  int status = lua_pcall(L, 1, 0, 0);
   if (watchdog_leave(&script->watchdog, is_run)) forget_nesting(script);
   if (status == 0) return true;
   script_log_error(L, what);

@@ -3,11 +3,23 @@
  * asked, one request at a time. Both wait by a ticket. What is kept for whom,
  * and what a request looks like, is Lua's business (lua/ratchet/fetch.lua).
  */
-#include "base/mem.h"
-#include "internal.h"
-#include "server/caller.h"
+#include "caller_object.h"
 
+#include "answer.h"
+#include "base/list.h"
+#include "base/mem.h"
+#include "call.h"
+#include "class.h"
+#include "net/dial.h"
+#include "proto/http_answer.h"
+#include "secure.h"
+#include "server/caller.h"
+#include "state.h"
+#include "ticket.h"
+
+#include <lauxlib.h>
 #include <limits.h>
+#include <lua.h>
 
 enum {
   MAX_HEADER_SIZE = 16 * 1024, /* of an answer */
@@ -305,18 +317,12 @@ static const luaL_Reg methods[] = {
 };
 
 void caller_object_open(lua_State *L) {
-  luaL_newmetatable(L, object_name);
-  lua_newtable(L);
-  script_register(L, methods);
-  lua_setfield(L, -2, "__index");
-  lua_pushcfunction(L, object_gc);
-  lua_setfield(L, -2, "__gc");
-  lua_pop(L, 1);
+  class_open(L, object_name, methods, object_gc);
 }
 
 void caller_object_close_all(struct script *script) {
   struct list *link;
   while ((link = list_take_first(&script->callers))) {
-    close_object(LIST_OWNER(link, struct caller_object, link));
+    close_object(OWNER_OF(link, struct caller_object, link));
   }
 }

@@ -3,7 +3,14 @@
  * in place of an app. lua/ratchet/command.lua says how; here is how it begins
  * and how it ends.
  */
-#include "internal.h"
+#include "command.h"
+
+#include "call.h"
+#include "modules.h"
+#include "state.h"
+
+#include <lauxlib.h>
+#include <lua.h>
 
 struct command {
   const char *name;
@@ -41,7 +48,7 @@ int script_status(const struct script *script) {
 }
 
 /* finish(status): the program ends with it, after this turn. */
-int command_finish(lua_State *L) {
+static int command_finish(lua_State *L) {
   struct script *script = script_of(L);
   int status = luaL_checkint(L, 1);
   luaL_argcheck(L, status >= 0 && status <= 255, 1, "0 to 255 is expected");
@@ -50,3 +57,8 @@ int command_finish(lua_State *L) {
   loop_stop(script->loop);
   return 0;
 }
+
+const luaL_Reg command_functions[] = {
+    {"finish", command_finish},
+    {NULL, NULL},
+};

@@ -9,10 +9,25 @@
  * The attempt is a Lua value. It lives on the stack of the handler that waits:
  * with that it is collected, and with it ends what was begun.
  */
-#include "internal.h"
+#include "connect.h"
+
+#include "answer.h"
+#include "base/list.h"
+#include "call.h"
+#include "class.h"
+#include "endpoint.h"
 #include "net/dial.h"
+#include "proto/http_answer.h"
 #include "proto/http_response.h"
+#include "secure.h"
+#include "server/connection.h"
 #include "server/opening.h"
+#include "server/server.h"
+#include "state.h"
+#include "ticket.h"
+
+#include <lauxlib.h>
+#include <lua.h>
 
 static const char attempt_name[] = "ratchet.Attempt";
 
@@ -55,7 +70,7 @@ static void end_attempt(struct attempt *attempt) {
 
 void connects_end(struct script *script) {
   while (!list_is_empty(&script->attempts)) {
-    end_attempt(LIST_OWNER(script->attempts.next, struct attempt, link));
+    end_attempt(OWNER_OF(script->attempts.next, struct attempt, link));
   }
 }
 
@@ -246,7 +261,7 @@ static int attempt_cancel(lua_State *L) {
   return 0;
 }
 
-int connect_start(lua_State *L) {
+static int connect_start(lua_State *L) {
   struct script *script = script_of(L);
   luaL_checktype(L, 1, LUA_TUSERDATA);
   luaL_checktype(L, 2, LUA_TTABLE);
@@ -274,28 +289,16 @@ int connect_start(lua_State *L) {
   return 1;
 }
 
-/* The metatable of the answer tables that C makes from here on. */
-int connect_answer_metatable(lua_State *L) {
-  struct script *script = script_of(L);
-  luaL_checktype(L, 1, LUA_TTABLE);
-  lua_settop(L, 1);
-  script_release(script, script->answer_metatable);
-  script->answer_metatable = LUA_NOREF;
-  script->answer_metatable = script_hold(script, L);
-  return 0;
-}
-
 static const luaL_Reg methods[] = {
     {"cancel", attempt_cancel},
     {NULL, NULL},
 };
 
 void connect_open(lua_State *L) {
-  luaL_newmetatable(L, attempt_name);
-  lua_pushcfunction(L, attempt_cancel);
-  lua_setfield(L, -2, "__gc");
-  lua_newtable(L);
-  script_register(L, methods);
-  lua_setfield(L, -2, "__index");
-  lua_pop(L, 1);
+  class_open(L, attempt_name, methods, attempt_cancel);
 }
+
+const luaL_Reg connect_functions[] = {
+    {"connect", connect_start},
+    {NULL, NULL},
+};

@@ -2,11 +2,37 @@
  * The module ratchet.core: everything that C gives to Lua. Its functions are
  * described for their users in lua/ratchet/meta/core.lua.
  */
+#include "core.h"
+
+#include "answer.h"
+#include "base/list.h"
 #include "base/log.h"
 #include "base/random.h"
-#include "internal.h"
+#include "caller_object.h"
+#include "class.h"
+#include "command.h"
+#include "connect.h"
+#include "connection_object.h"
+#include "crypto.h"
+#include "endpoint.h"
+#include "file_lock.h"
+#include "listen.h"
+#include "receive.h"
+#include "redis_object.h"
+#include "reload.h"
+#include "request.h"
+#include "server/connection.h"
+#include "server/server.h"
+#include "state.h"
+#include "task.h"
+#include "testbed.h"
+#include "ticket.h"
+#include "topic_object.h"
+#include "waiter.h"
 
 #include <fcntl.h>
+#include <lauxlib.h>
+#include <lua.h>
 
 static int core_log(lua_State *L) {
   enum log_level level;
@@ -34,17 +60,6 @@ static int core_announce(lua_State *L) {
   return 0;
 }
 
-/* The metatable of the request tables that C makes from here on. */
-static int core_request_metatable(lua_State *L) {
-  struct script *script = script_of(L);
-  luaL_checktype(L, 1, LUA_TTABLE);
-  lua_settop(L, 1);
-  script_release(script, script->request_metatable);
-  script->request_metatable = LUA_NOREF;
-  script->request_metatable = script_hold(script, L);
-  return 0;
-}
-
 /* Of clients, as their objects: those that messages come from. */
 static int core_connections(lua_State *L) {
   struct script *script = script_of(L);
@@ -52,7 +67,7 @@ static int core_connections(lua_State *L) {
   int count = 0;
   lua_newtable(L);
   for (; link != all; link = link->next) {
-    struct connection *conn = LIST_OWNER(link, struct connection, in_server);
+    struct connection *conn = OWNER_OF(link, struct connection, in_server);
     bool is_client = connection_is_open(conn) && !conn->is_outgoing;
     if (!is_client || conn->app_view == 0) continue;
     connection_object_push(script, L, conn);
@@ -107,66 +122,31 @@ static int core_now(lua_State *L) {
   return 1;
 }
 
-static const luaL_Reg core_functions[] = {
+static const luaL_Reg functions[] = {
     {"announce", core_announce},
-    {"answerMetatable", connect_answer_metatable},
-    {"caller", caller_object_new},
     {"connections", core_connections},
-    {"connect", connect_start},
-    {"endpoint", script_new_endpoint},
-    {"finish", command_finish},
-    {"digest", reload_digest},
-    {"freeze", reload_freeze},
-    {"constantTimeEquals", crypto_equals},
-    {"hmacSha256", crypto_hmac_sha256},
-    {"listen", script_listen},
-    {"lockFile", file_lock},
+    {"isStopping", core_is_stopping},
     {"log", core_log},
     {"now", core_now},
-    {"randomBytes", crypto_random_bytes},
     {"random", core_random},
-    {"redis", redis_object_new},
-    {"redisCommand", redis_object_format},
-    {"requestMetatable", core_request_metatable},
+    {"watchdog", core_watchdog},
+    /* of files that have one or two */
+    {"caller", caller_object_new},
     {"checkWait", wait_check},
-    {"isStopping", core_is_stopping},
-    {"isolate", reload_isolate},
     {"line", receive_begin_line},
-    {"outdated", reload_outdated},
-    {"ownHandle", reload_own_handle},
-    {"serve", script_serve},
-    {"setVersion", reload_set_version},
+    {"lockFile", file_lock},
     {"spawn", task_spawn},
     {"ticket", ticket_new},
     {"topic", topic_object_get},
-    {"unlisten", script_unlisten},
-    {"unwatched", reload_unwatched},
-    {"sha256", crypto_sha256},
-    {"sign", crypto_sign},
-    {"verify", crypto_verify},
     {"wake", ticket_wake},
-    {"watchdog", core_watchdog},
     {NULL, NULL},
 };
 
-void script_register(lua_State *L, const luaL_Reg *functions) {
-  for (; functions->name; functions++) {
-    lua_pushcfunction(L, functions->func);
-    lua_setfield(L, -2, functions->name);
-  }
-}
-
-void script_add_fields(lua_State *L, int registered) {
-  int target = lua_gettop(L);
-  lua_rawgeti(L, LUA_REGISTRYINDEX, registered);
-  lua_pushnil(L);
-  while (lua_next(L, target + 1)) {
-    lua_pushvalue(L, -2);
-    lua_insert(L, -2);
-    lua_rawset(L, target);
-  }
-  lua_settop(L, target);
-}
+static const luaL_Reg *const parts[] = {
+    functions,          command_functions, connect_functions, crypto_functions,
+    endpoint_functions, answer_functions,  listen_functions,  redis_functions,
+    reload_functions,   request_functions,
+};
 
 static void push_options(lua_State *L, const struct script_options *options) {
   lua_newtable(L);
@@ -194,8 +174,10 @@ static void set_registered(lua_State *L, const char *name, int registered) {
 
 int script_open_core(lua_State *L) {
   lua_newtable(L);
-  script_register(L, core_functions);
-  script_add_fields(L, script_of(L)->waiting);
+  for (size_t i = 0; i < sizeof parts / sizeof *parts; i++) {
+    class_register(L, parts[i]);
+  }
+  class_add_fields(L, script_of(L)->waiting);
   set_registered(L, "users", script_of(L)->users);
   set_registered(L, "connectionMethods", script_of(L)->connection_methods);
   set_registered(L, "topicMethods", script_of(L)->topic_methods);

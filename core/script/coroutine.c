@@ -2,15 +2,27 @@
  * coroutine - the pool of coroutines that user code runs in, and an event on
  * its way into one.
  *
- * Each keeps at the bottom of its stack what every event needs: the runners of
- * the prelude and the table of what C holds.
+ * Each keeps at the bottom of its stack the table of what C holds, where all is
+ * that an event needs. Nothing else is there: a stack that must grow, once a
+ * handler waits in a call of a call, would cost as much as all else of it.
  */
-#include "internal.h"
+#include "coroutine.h"
 
-enum {
-  SLOT_RUNNER = 1, /* of event kind 0 */
-  SLOT_HELD = COROUTINE_SLOTS,
-};
+#include "call.h"
+#include "endpoint.h"
+#include "event.h"
+#include "message.h"
+#include "modules.h"
+#include "receive.h"
+#include "run.h"
+#include "server/connection.h"
+#include "state.h"
+#include "timer.h"
+
+#include <lauxlib.h>
+#include <lua.h>
+
+enum { SLOT_HELD = COROUTINE_SLOTS };
 
 static int new_coroutine(lua_State *L) {
   struct script *script = script_of(L);
@@ -22,12 +34,7 @@ static int new_coroutine(lua_State *L) {
   lua_rawset(L, 3);
   lua_pop(L, 1);
   co->held = script_hold(script, L);
-  lua_rawgeti(L, LUA_REGISTRYINDEX, script->runners);
-  for (int kind = 0; kind < EVENT_TIMER; kind++) {
-    lua_rawgeti(L, 2, kind + 1);
-  }
   lua_rawgeti(L, LUA_REGISTRYINDEX, script->held);
-  luaL_checkstack(co->L, COROUTINE_SLOTS + 16, "coroutine");
   lua_xmove(L, co->L, COROUTINE_SLOTS);
   return 0;
 }
@@ -53,35 +60,14 @@ static struct script_endpoint *endpoint_of(const struct event *event) {
   return (struct script_endpoint *)event->conn->endpoint;
 }
 
-/* The one thing about an event that needs memory. */
-static int push_data(lua_State *L) {
-  const struct event *event = lua_touserdata(L, 1);
-  lua_pushlstring(L, event->data.at, event->data.length);
-  if (event->kind == EVENT_MESSAGE && !event->is_binary) {
-    message_note_received(script_of_connection(event->conn), L);
-  }
-  return 1;
-}
-
-/* Pushes the event's data on `co`. False when there is no memory. */
-static bool move_data(struct script *script, lua_State *co,
-                      struct event *event) {
-  if (!script_protect_prepared(script, script->push_data, event, 1,
-                               event_name(event->kind))) {
-    return false;
-  }
-  lua_xmove(script->L, co, 1);
-  return true;
-}
-
 static void push_held_value(lua_State *co, int held) {
   lua_rawgeti(co, SLOT_HELD, held);
 }
 
 int coroutine_push_event(struct script *script, lua_State *co,
-                         struct event *event) {
+                         const struct event *event) {
   if (event->kind == EVENT_TIMER) return timer_push(event->timer, co);
-  lua_pushvalue(co, SLOT_RUNNER + (int)event->kind);
+  push_held_value(co, script->runners[event->kind]);
   if (event->kind == EVENT_REQUEST) {
     push_held_value(co, event->function);
     push_held_value(co, event->value);
@@ -94,31 +80,57 @@ int coroutine_push_event(struct script *script, lua_State *co,
   push_held_value(co, endpoint_of(event)->component);
   push_held_value(co, event->conn->app_view);
   switch (event->kind) {
-  case EVENT_MESSAGE:
-    if (!move_data(script, co, event)) return -1;
-    lua_pushboolean(co, event->is_binary);
-    return 4;
-  case EVENT_CLOSE:
-    lua_pushinteger(co, event->code);
-    return move_data(script, co, event) ? 4 : -1;
-  case EVENT_PING:
-  case EVENT_PONG: return move_data(script, co, event) ? 3 : -1;
+  case EVENT_CLOSE: lua_pushinteger(co, event->code); return 3;
   case EVENT_OPEN:
   case EVENT_ERROR: push_held_value(co, event->value); return 3;
   default: return 2;
   }
 }
 
-/* next_message(conn): the next one of those that came together, or nothing. */
+/* ---- what the runners call */
+
+/* Upvalue of these: asking the registry for it would cost more. */
+static struct script *script_of_runner(lua_State *L) {
+  return lua_touserdata(L, lua_upvalueindex(1));
+}
+
+/* That of the handler which runs, or NULL. */
+static struct event *event_under_way(const struct script *script) {
+  return script->run ? script->run->event : NULL;
+}
+
+/* The one thing about an event that needs memory, which is why it is done in
+ * here, where it can be raised that there is none. */
+static void push_data(lua_State *L, struct event *event) {
+  lua_pushlstring(L, event->data.at, event->data.length);
+  event->has_data = false;
+}
+
+/* event_data(): of a ping, a pong, a close. */
+static int event_data(lua_State *L) {
+  struct event *event = event_under_way(script_of_runner(L));
+  if (!event || !event->has_data) return 0;
+  push_data(L, event);
+  return 1;
+}
+
+/* Makes the next of those that came together the event's message. */
+static bool has_next(struct script *script, struct event *event) {
+  event->has_data =
+      connection_take_message(event->conn, &event->data, &event->is_binary);
+  if (event->has_data) watchdog_next(&script->watchdog);
+  return event->has_data;
+}
+
+/* next_message(): the event's message and whether it is binary; then those that
+ * came together with it; then nothing. */
 static int next_message(lua_State *L) {
-  struct connection *conn = connection_object_to(L, 1)->conn;
-  struct slice message;
-  bool is_binary;
-  if (!conn || !connection_take_message(conn, &message, &is_binary)) return 0;
-  watchdog_next(&script_of_connection(conn)->watchdog);
-  lua_pushlstring(L, message.at, message.length);
-  if (!is_binary) message_note_received(script_of_connection(conn), L);
-  lua_pushboolean(L, is_binary);
+  struct script *script = script_of_runner(L);
+  struct event *event = event_under_way(script);
+  if (!event || (!event->has_data && !has_next(script, event))) return 0;
+  push_data(L, event);
+  if (!event->is_binary) message_note_received(script, L);
+  lua_pushboolean(L, event->is_binary);
   return 2;
 }
 
@@ -128,19 +140,32 @@ static int lend_profiler(lua_State *L) {
   return 0;
 }
 
-static void load_prelude(lua_State *L) {
+static void push_for_runners(struct script *script, lua_State *L,
+                             lua_CFunction function) {
+  lua_pushlightuserdata(L, script);
+  lua_pushcclosure(L, function, 1);
+}
+
+static void load_prelude(struct script *script, lua_State *L) {
   static const unsigned char prelude[] = {
 #include "prelude.h"
   };
-  if (luaL_loadbufferx(L, (const char *)prelude, sizeof prelude, "=prelude",
-                       "t") != 0) {
-    lua_error(L);
-  }
-  lua_pushcfunction(L, next_message);
+  script_load_part(L, prelude, sizeof prelude, "=prelude");
+  push_for_runners(script, L, next_message);
+  push_for_runners(script, L, event_data);
   lua_pushcfunction(L, receive_begin_run);
   lua_pushcfunction(L, lend_profiler);
-  lua_rawgeti(L, LUA_REGISTRYINDEX, script_of(L)->leave_topics);
-  lua_call(L, 4, 5);
+  lua_rawgeti(L, LUA_REGISTRYINDEX, script->leave_topics);
+  lua_call(L, 5, 5);
+}
+
+/* The table of runners at the top; pops it. */
+static void hold_runners(struct script *script, lua_State *L) {
+  for (int kind = 0; kind < EVENT_TIMER; kind++) {
+    lua_rawgeti(L, -1, kind + 1);
+    script->runners[kind] = script_hold(script, L);
+  }
+  lua_pop(L, 1);
 }
 
 void coroutine_set_up(struct script *script, lua_State *L) {
@@ -150,12 +175,10 @@ void coroutine_set_up(struct script *script, lua_State *L) {
   int reference = luaL_ref(L, -2);
   luaL_unref(L, -1, reference);
   lua_pop(L, 1);
-  lua_pushcfunction(L, push_data);
-  script->push_data = luaL_ref(L, LUA_REGISTRYINDEX);
-  load_prelude(L);
+  load_prelude(script, L);
   script->forget_nesting = luaL_ref(L, LUA_REGISTRYINDEX);
   script->of_handlers = luaL_ref(L, LUA_REGISTRYINDEX);
   script->guard_luv = luaL_ref(L, LUA_REGISTRYINDEX);
   script->index_of = luaL_ref(L, LUA_REGISTRYINDEX);
-  script->runners = luaL_ref(L, LUA_REGISTRYINDEX);
+  hold_runners(script, L);
 }

@@ -2,13 +2,16 @@
  * crypto - what Lua needs to check who somebody is, and to give out names that
  * nobody can guess. Each takes and returns strings of bytes.
  */
+#include "crypto.h"
+
 #include "base/random.h"
-#include "internal.h"
 #include "proto/digest.h"
 #include "proto/hmac.h"
 #include "proto/signature.h"
 
 #include <errno.h>
+#include <lauxlib.h>
+#include <lua.h>
 
 enum { MOST_RANDOM = 1024 };
 
@@ -19,7 +22,7 @@ static struct slice check_slice(lua_State *L, int index) {
 }
 
 /* core.hmacSha256(key, message) */
-int crypto_hmac_sha256(lua_State *L) {
+static int crypto_hmac_sha256(lua_State *L) {
   struct slice key = check_slice(L, 1), message = check_slice(L, 2);
   uint8_t mac[HMAC_SHA256_SIZE];
   if (!hmac_sha256(key, message, mac)) return luaL_error(L, "out of memory");
@@ -28,7 +31,7 @@ int crypto_hmac_sha256(lua_State *L) {
 }
 
 /* core.randomBytes(count) */
-int crypto_random_bytes(lua_State *L) {
+static int crypto_random_bytes(lua_State *L) {
   uint8_t bytes[MOST_RANDOM];
   lua_Number count = luaL_checknumber(L, 1);
   luaL_argcheck(L, count >= 1 && count <= MOST_RANDOM && count == (int)count, 1,
@@ -41,7 +44,7 @@ int crypto_random_bytes(lua_State *L) {
 }
 
 /* core.sha256(data) */
-int crypto_sha256(lua_State *L) {
+static int crypto_sha256(lua_State *L) {
   uint8_t digest[SHA256_SIZE];
   if (!digest_sha256(check_slice(L, 1), digest)) {
     return luaL_error(L, "out of memory");
@@ -51,7 +54,7 @@ int crypto_sha256(lua_State *L) {
 }
 
 /* core.constantTimeEquals(a, b) */
-int crypto_equals(lua_State *L) {
+static int crypto_equals(lua_State *L) {
   struct slice a = check_slice(L, 1), b = check_slice(L, 2);
   lua_pushboolean(L, digest_equals(a, b));
   return 1;
@@ -85,7 +88,7 @@ static int push_failure(lua_State *L, int status, const char *which) {
 }
 
 /* core.sign(algorithm, privateKey, data) */
-int crypto_sign(lua_State *L) {
+static int crypto_sign(lua_State *L) {
   uint8_t signature[SIGNATURE_MAX];
   size_t length;
   enum signature_kind kind = check_kind(L);
@@ -97,7 +100,7 @@ int crypto_sign(lua_State *L) {
 }
 
 /* core.verify(algorithm, publicKey, data, signature) */
-int crypto_verify(lua_State *L) {
+static int crypto_verify(lua_State *L) {
   bool is_right;
   enum signature_kind kind = check_kind(L);
   struct slice pem = check_pem(L);
@@ -107,3 +110,13 @@ int crypto_verify(lua_State *L) {
   lua_pushboolean(L, is_right);
   return 1;
 }
+
+const luaL_Reg crypto_functions[] = {
+    {"constantTimeEquals", crypto_equals},
+    {"hmacSha256", crypto_hmac_sha256},
+    {"randomBytes", crypto_random_bytes},
+    {"sha256", crypto_sha256},
+    {"sign", crypto_sign},
+    {"verify", crypto_verify},
+    {NULL, NULL},
+};

@@ -2,10 +2,16 @@
  * endpoint - a Lua component as the server sees it: its limits, and its events
  * turned into strand events.
  */
-#include "internal.h"
+#include "endpoint.h"
 
 #include "base/mem.h"
+#include "class.h"
+#include "event.h"
+#include "state.h"
+#include "strand.h"
 
+#include <lauxlib.h>
+#include <lua.h>
 #include <math.h>
 
 static const char endpoint_name[] = "ratchet.Endpoint";
@@ -32,6 +38,7 @@ static void on_message(struct endpoint *endpoint, struct connection *conn,
                                 .conn = conn,
                                 .value = LUA_NOREF,
                                 .data = message,
+                                .has_data = true,
                                 .is_binary = is_binary});
 }
 
@@ -41,7 +48,8 @@ static void on_control(struct endpoint *endpoint, struct connection *conn,
        (struct event){.kind = opcode == OP_PING ? EVENT_PING : EVENT_PONG,
                       .conn = conn,
                       .value = LUA_NOREF,
-                      .data = data});
+                      .data = data,
+                      .has_data = true});
 }
 
 static void on_drain(struct endpoint *endpoint, struct connection *conn) {
@@ -55,7 +63,8 @@ static void on_close(struct endpoint *endpoint, struct connection *conn,
                                 .conn = conn,
                                 .value = LUA_NOREF,
                                 .code = code,
-                                .data = reason});
+                                .data = reason,
+                                .has_data = true});
 }
 
 static void on_unused(struct endpoint *base) {
@@ -212,7 +221,7 @@ static void check_component(lua_State *L, int index) {
                 "a component is a table or a userdata");
 }
 
-int script_new_endpoint(lua_State *L) {
+static int script_new_endpoint(lua_State *L) {
   struct limits limits;
   check_component(L, 1);
   lua_settop(L, 2);
@@ -254,11 +263,10 @@ static const luaL_Reg methods[] = {
 };
 
 void script_open_endpoint(lua_State *L) {
-  luaL_newmetatable(L, endpoint_name);
-  lua_pushcfunction(L, collect_endpoint);
-  lua_setfield(L, -2, "__gc");
-  lua_newtable(L);
-  script_register(L, methods);
-  lua_setfield(L, -2, "__index");
-  lua_pop(L, 1);
+  class_open(L, endpoint_name, methods, collect_endpoint);
 }
+
+const luaL_Reg endpoint_functions[] = {
+    {"endpoint", script_new_endpoint},
+    {NULL, NULL},
+};

@@ -2,8 +2,22 @@
  * event - one event of a connection as one run of user code, and what becomes
  * of it: it returned, it failed, or it waits (strand.c).
  */
+#include "event.h"
+
 #include "base/log.h"
-#include "internal.h"
+#include "call.h"
+#include "connection_object.h"
+#include "coroutine.h"
+#include "receive.h"
+#include "request.h"
+#include "run.h"
+#include "server/connection.h"
+#include "source.h"
+#include "state.h"
+#include "strand.h"
+#include "timer.h"
+
+#include <lua.h>
 
 static const char *const names[EVENT_KINDS] = {
     [EVENT_OPEN] = "onOpen",   [EVENT_MESSAGE] = "onMessage",
@@ -21,15 +35,15 @@ struct failure {
   struct script *script;
   struct event *event;
   lua_State *co;
-  bool has_yielded; /* by itself: nobody would ever wake it */
-  int value;        /* held: for onError */
+  int status; /* LUA_YIELD: by itself, and nobody would ever wake it */
+  int value;  /* held: for onError */
 };
 
 /* The log has every error; onError gets a string with its traceback, or the
  * value that was raised. */
 static int note_failure(lua_State *L) {
   struct failure *failure = lua_touserdata(L, 1);
-  if (failure->has_yielded) {
+  if (failure->status == LUA_YIELD) {
     lua_pushliteral(L, "a handler yielded: only ratchet's own functions wait");
   } else {
     script_push_traceback(L, failure->co);
@@ -55,14 +69,21 @@ static bool fail_without_component(struct event *event) {
   return true;
 }
 
+/* It is onError that has failed; or there was no memory for what the event
+ * brings, and the connection cannot go on without that. */
+static bool is_final(const struct failure *failure) {
+  return failure->event->kind == EVENT_ERROR ||
+         (failure->status == LUA_ERRMEM && failure->event->has_data);
+}
+
 static void handle_failure(struct script *script, struct event *event,
-                           lua_State *co, bool has_yielded) {
-  struct failure failure = {script, event, co, has_yielded, LUA_NOREF};
+                           lua_State *co, int status) {
+  struct failure failure = {script, event, co, status, LUA_NOREF};
   struct connection *conn = event->conn;
   script_protect(script, note_failure, &failure, "error");
   if (fail_without_component(event) || event->kind == EVENT_TIMER) {
     script_release(script, failure.value);
-  } else if (event->kind == EVENT_ERROR) {
+  } else if (is_final(&failure)) {
     script_release(script, failure.value);
     give_up(conn);
   } else {
@@ -130,7 +151,7 @@ void event_finish(struct script *script, struct event *event,
     take_results(script, event, co.L);
     coroutine_give(script, co);
   } else {
-    handle_failure(script, event, co.L, status == LUA_YIELD);
+    handle_failure(script, event, co.L, status);
     script_release(script, co.held);
   }
   if (event->kind == EVENT_OPEN) receive_run_ended(event, status == 0);
@@ -165,14 +186,10 @@ void event_run(struct script *script, struct event *event) {
   }
   keep_request(script, event, false);
   int arguments = coroutine_push_event(script, co.L, event);
-  if (arguments < 0) {
-    coroutine_give(script, co);
-    skip_event(script, event);
-    return;
-  }
   struct run run = {.co = co.L,
                     .what = event_name(event->kind),
                     .conn = event->conn,
+                    .event = event,
                     .version = strand_version(script, event->conn)};
   uint32_t before = log_set_version(run.version);
   event_finish(script, event, co, script_resume(script, &run, arguments));

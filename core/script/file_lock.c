@@ -3,9 +3,11 @@
  * for a lock would be one that reads no file meanwhile. Who wants to wait asks
  * again.
  */
-#include "internal.h"
+#include "file_lock.h"
 
 #include <errno.h>
+#include <lauxlib.h>
+#include <lua.h>
 #include <string.h>
 #include <sys/file.h>
 

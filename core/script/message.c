@@ -2,9 +2,14 @@
  * message - a Lua string as a payload: checked, framed once, and framed no more
  * while the same string is sent again.
  */
+#include "message.h"
+
 #include "base/utf8.h"
-#include "internal.h"
 #include "proto/framed.h"
+#include "state.h"
+
+#include <lauxlib.h>
+#include <lua.h>
 
 enum {
   SHORT_TEXT = 256,
@@ -27,12 +32,6 @@ static struct payload *borrow_text(struct script *script, lua_State *L,
   return payload;
 }
 
-static struct payload *raw_copy(const char *text, size_t length) {
-  struct payload *payload = payload_new(length);
-  if (payload) memcpy(payload->head, text, length);
-  return payload;
-}
-
 static struct payload *make_payload(struct script *script, lua_State *L,
                                     int index, int opcode) {
   size_t length;
@@ -44,7 +43,7 @@ static struct payload *make_payload(struct script *script, lua_State *L,
   }
   struct payload *payload;
   if (opcode == OP_RAW)
-    payload = raw_copy(text, length);
+    payload = payload_copy((struct slice){text, length});
   else if (length >= BORROWED_TEXT) {
     payload = borrow_text(script, L, index, (enum opcode)opcode);
   } else {

@@ -2,11 +2,16 @@
  * What `require` finds, and how Lua code is loaded: as text only. Bytecode that
  * was tampered with can crash the process; text cannot.
  */
-#include "base/mem.h"
-#include "internal.h"
+#include "modules.h"
 
+#include "call.h"
+#include "core.h"
+#include "state.h"
+
+#include <lauxlib.h>
 #include <libgen.h>
 #include <lua-cjson.h>
+#include <lua.h>
 #include <lualib.h>
 #include <luv/luv.h>
 #include <stdlib.h>
@@ -22,6 +27,13 @@ int script_load_file(lua_State *L, const char *path) {
     lua_replace(L, -2);
   }
   return status;
+}
+
+void script_load_part(lua_State *L, const unsigned char *source, size_t length,
+                      const char *name) {
+  if (luaL_loadbufferx(L, (const char *)source, length, name, "t") != 0) {
+    lua_error(L);
+  }
 }
 
 /* package.loaders[2]: as the original, but for text only. */
@@ -106,10 +118,7 @@ static int close_luv(lua_State *L) {
   return 0;
 }
 
-void script_close_handles(struct script *script) {
-  connects_end(script);
-  caller_object_close_all(script);
-  redis_object_close_all(script);
+void script_close_luv(struct script *script) {
   if (script->close_luv == LUA_NOREF) return;
   script_protect(script, close_luv, script, "luv");
 }

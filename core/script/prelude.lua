@@ -8,7 +8,7 @@
 -- the table of the coroutines of handlers, and what follows a run that was stopped
 -- (call.c).
 
-local next_message, begin_run, lend_profiler, leave_topics = ...
+local next_message, event_data, begin_run, lend_profiler, leave_topics = ...
 
 local none = {}
 
@@ -29,27 +29,29 @@ local runners = {
   end,
   -- Goes on with the messages that came in the same piece, as long as they may
   -- be delivered: entering a coroutine costs more than handling a small message.
-  function(component, conn, message, is_binary)
-    repeat
+  function(component, conn)
+    local message, is_binary = next_message()
+    while message do
       local handler = component.onMessage
       if handler then handler(component, conn, message, is_binary) end
-      message, is_binary = next_message(conn)
-    until not message
+      message, is_binary = next_message()
+    end
   end,
-  function(component, conn, data)
+  function(component, conn)
     local handler = component.onPing
-    if handler then handler(component, conn, data) end
+    if handler then handler(component, conn, event_data()) end
   end,
-  function(component, conn, data)
+  function(component, conn)
     local handler = component.onPong
-    if handler then handler(component, conn, data) end
+    if handler then handler(component, conn, event_data()) end
   end,
   function(component, conn)
     local handler = component.onDrain
     if handler then handler(component, conn) end
   end,
   -- Topics tell of who has left them first, so that onClose finds everything told.
-  function(component, conn, code, reason)
+  function(component, conn, code)
+    local reason = event_data() -- while it is there: what topics call may wait
     leave_topics(conn)
     local handler = component.onClose
     if handler then handler(component, conn, code, reason) end

@@ -7,7 +7,113 @@
  * this) is received from by anybody, one at a time. What is received comes out
  * of the strand's queue, so its bounds hold here too.
  */
-#include "internal.h"
+#include "receive.h"
+
+#include "call.h"
+#include "connection_object.h"
+#include "endpoint.h"
+#include "event.h"
+#include "run.h"
+#include "server/connection.h"
+#include "state.h"
+#include "strand.h"
+#include "waiter.h"
+
+#include <lauxlib.h>
+#include <lua.h>
+
+/* ---- what a line has left, when its connection is gone */
+
+/* Its address is the key, among the app's fields, of what a line has left:
+ * messages and whether they are binary, from the index at 0 on; the component;
+ * how it closed. */
+static const char line_key;
+
+struct line_end {
+  struct connection *conn;
+  const struct event *close;
+};
+
+static void push_messages(lua_State *L, struct connection *conn) {
+  int at = 0;
+  const struct event *event;
+  lua_newtable(L);
+  while ((event = strand_first(conn)) && event->kind == EVENT_MESSAGE) {
+    lua_pushlstring(L, event->data.at, event->data.length);
+    lua_rawseti(L, -2, ++at);
+    lua_pushboolean(L, event->is_binary);
+    lua_rawseti(L, -2, ++at);
+    strand_take(conn, event);
+  }
+  lua_pushinteger(L, 1);
+  lua_rawseti(L, -2, 0);
+}
+
+static int work_keep_line(lua_State *L) {
+  const struct line_end *end = lua_touserdata(L, 1);
+  const struct script_endpoint *endpoint =
+      (const struct script_endpoint *)end->conn->endpoint;
+  connection_object_push(script_of(L), L, end->conn);
+  lua_replace(L, 1);
+  lua_pushlightuserdata(L, (void *)(uintptr_t)&line_key);
+  push_messages(L, end->conn);
+  lua_pushinteger(L, end->close->code);
+  lua_setfield(L, -2, "code");
+  script_set_text(L, "reason", end->close->data);
+  script_push_held(script_of(L), L, endpoint->component);
+  lua_setfield(L, -2, "component");
+  connection_object_set(L, lua_touserdata(L, 1));
+  return 0;
+}
+
+/* Without memory, the rest is lost. */
+void receive_keep_rest(struct script *script, struct connection *conn,
+                       const struct event *close) {
+  struct line_end end = {conn, close};
+  const struct event *event;
+  if (conn->app_view != 0) {
+    script_protect(script, work_keep_line, &end, "close");
+  }
+  while ((event = strand_first(conn)) && event->kind == EVENT_MESSAGE) {
+    strand_take(conn, event);
+  }
+}
+
+/* The message at that index of the table at the top, whether it is binary, and
+ * the component; taken out of there. */
+static int take_message(lua_State *L, int at) {
+  int table = lua_gettop(L);
+  lua_pushinteger(L, at + 2);
+  lua_rawseti(L, table, 0);
+  lua_rawgeti(L, table, at);
+  lua_rawgeti(L, table, at + 1);
+  lua_pushnil(L);
+  lua_rawseti(L, table, at);
+  lua_getfield(L, table, "component");
+  return 3;
+}
+
+static int take_rest(lua_State *L) {
+  struct connection_object *object = connection_object_to(L, 1);
+  lua_settop(L, 1);
+  if (!object->has_fields) return 0;
+  lua_getfenv(L, 1);
+  lua_pushlightuserdata(L, (void *)(uintptr_t)&line_key);
+  lua_rawget(L, -2);
+  if (!lua_istable(L, -1)) return 0;
+  lua_rawgeti(L, 3, 0);
+  int at = (int)lua_tointeger(L, -1);
+  lua_rawgeti(L, 3, at);
+  bool is_message = !lua_isnil(L, -1);
+  lua_settop(L, 3);
+  if (is_message) return take_message(L, at);
+  lua_pushnil(L);
+  lua_getfield(L, 3, "code");
+  lua_getfield(L, 3, "reason");
+  return 3;
+}
+
+/* ---- functions for Lua */
 
 /* Is it the connection's own handler that asks? */
 static bool is_own(const struct script *script, const struct connection *conn) {
@@ -34,9 +140,9 @@ static int push_close(lua_State *L, const struct script *script,
 int receive_take(lua_State *L) {
   struct script *script = script_of(L);
   struct connection *conn = connection_object_to(L, 1)->conn;
-  if (!conn) return connection_object_take_rest(L);
+  if (!conn) return take_rest(L);
   if (!is_own(script, conn) && strand_line(conn) == LINE_NONE) {
-    if (!connection_is_open(conn)) return connection_object_take_rest(L);
+    if (!connection_is_open(conn)) return take_rest(L);
     return luaL_error(L, "the messages of this connection go to its "
                          "component; only its own handlers can receive them");
   }

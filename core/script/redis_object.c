@@ -4,11 +4,18 @@
  * comes in is told to three functions. lua/ratchet/redis.lua makes a client of
  * it.
  */
-#include "net/redis.h"
+#include "redis_object.h"
 
+#include "base/list.h"
 #include "base/mem.h"
-#include "internal.h"
+#include "call.h"
+#include "class.h"
+#include "event.h"
+#include "net/redis.h"
+#include "state.h"
 
+#include <lauxlib.h>
+#include <lua.h>
 #include <math.h>
 #include <stdio.h>
 
@@ -115,8 +122,7 @@ static int work_tell(lua_State *L) {
 static bool tell(struct telling telling) {
   struct script *script = telling.link->script;
   if (!telling.link->redis) return true;
-  return script_protect_prepared(script, script->tell_redis, &telling, 0,
-                                 "redis");
+  return script_protect_prepared(script, script->tell_redis, &telling, "redis");
 }
 
 /* While it is told of the end, the collector must not take it. */
@@ -257,7 +263,7 @@ static int link_append(lua_State *L) {
 }
 
 /* core.redisCommand(...): the bytes, for later */
-int redis_object_format(lua_State *L) {
+static int redis_object_format(lua_State *L) {
   struct buffer *text = &script_of(L)->redis_text;
   int bad = bad_argument(L, 1);
   if (bad) {
@@ -305,13 +311,7 @@ static const luaL_Reg methods[] = {
 };
 
 void redis_object_open(lua_State *L) {
-  luaL_newmetatable(L, object_name);
-  lua_pushcfunction(L, link_gc);
-  lua_setfield(L, -2, "__gc");
-  lua_newtable(L);
-  script_register(L, methods);
-  lua_setfield(L, -2, "__index");
-  lua_pop(L, 1);
+  class_open(L, object_name, methods, link_gc);
   lua_pushcfunction(L, work_tell);
   script_of(L)->tell_redis = luaL_ref(L, LUA_REGISTRYINDEX);
 }
@@ -356,7 +356,7 @@ static void check_functions(lua_State *L) {
 }
 
 /* core.redis{ host=, port=, path=, maxReplySize=, ready=, reply=, lost= } */
-int redis_object_new(lua_State *L) {
+static int redis_object_new(lua_State *L) {
   luaL_checktype(L, 1, LUA_TTABLE);
   lua_settop(L, 1);
   check_functions(L);
@@ -380,13 +380,19 @@ int redis_object_new(lua_State *L) {
 void redis_object_flush(struct script *script) {
   struct list *first;
   while ((first = list_take_first(&script->redis_due))) {
-    redis_flush(LIST_OWNER(first, struct link, in_due)->redis);
+    redis_flush(OWNER_OF(first, struct link, in_due)->redis);
   }
 }
 
 void redis_object_close_all(struct script *script) {
   while (!list_is_empty(&script->redis_links)) {
     struct list *first = script->redis_links.next;
-    close_link(LIST_OWNER(first, struct link, in_script));
+    close_link(OWNER_OF(first, struct link, in_script));
   }
 }
+
+const luaL_Reg redis_functions[] = {
+    {"redis", redis_object_new},
+    {"redisCommand", redis_object_format},
+    {NULL, NULL},
+};

@@ -2,10 +2,19 @@
  * reload - what a reload needs of C. The reload itself is Lua:
  * lua/ratchet/reload/.
  */
-#include "base/log.h"
-#include "internal.h"
-#include "proto/digest.h"
+#include "reload.h"
 
+#include "base/log.h"
+#include "call.h"
+#include "endpoint.h"
+#include "proto/digest.h"
+#include "run.h"
+#include "state.h"
+#include "strand.h"
+#include "task.h"
+
+#include <lauxlib.h>
+#include <lua.h>
 #include <stdlib.h>
 
 /* Calls a function of one of ratchet's modules with the text at the top, which
@@ -55,7 +64,7 @@ void script_begin_reloads(struct script *script) {
 /* ---- ratchet.core */
 
 /* digest(text): eight hexadecimal digits. */
-int reload_digest(lua_State *L) {
+static int reload_digest(lua_State *L) {
   uint8_t digest[SHA1_SIZE];
   char text[9];
   size_t length;
@@ -78,26 +87,26 @@ static uint32_t check_version(lua_State *L, int index) {
   return (uint32_t)version;
 }
 
-int reload_set_version(lua_State *L) {
+static int reload_set_version(lua_State *L) {
   script_of(L)->version = check_version(L, 1);
   return 0;
 }
 
-int reload_outdated(lua_State *L) {
+static int reload_outdated(lua_State *L) {
   struct script *script = script_of(L);
   strand_push_outdated(script, L);
   lua_pushinteger(L, tasks_outdated(script));
   return 2;
 }
 
-int reload_freeze(lua_State *L) {
+static int reload_freeze(lua_State *L) {
   struct script_endpoint *endpoint = script_to_endpoint(L, 1);
   luaL_argcheck(L, endpoint, 1, "an endpoint is expected");
   endpoint->version = check_version(L, 2);
   return 0;
 }
 
-int reload_own_handle(lua_State *L) {
+static int reload_own_handle(lua_State *L) {
   struct script *script = script_of(L);
   lua_settop(L, 1);
   script_push_held(script, L, script->own_handle);
@@ -119,7 +128,7 @@ static void limit(struct script *script, bool is_app) {
 }
 
 /* unwatched(fn): the watchdog does not stop it. */
-int reload_unwatched(lua_State *L) {
+static int reload_unwatched(lua_State *L) {
   struct script *script = script_of(L);
   luaL_checktype(L, 1, LUA_TFUNCTION);
   lua_settop(L, 1);
@@ -148,7 +157,7 @@ static int push_failure(lua_State *L, lua_State *co, int status,
 /* isolate(fn), inside unwatched: a run of the app's code in a coroutine of its
  * own, which the watchdog stops when it does not end. Nothing can wait in it.
  * true; or false, what it failed with, and its traceback. */
-int reload_isolate(lua_State *L) {
+static int reload_isolate(lua_State *L) {
   struct script *script = script_of(L);
   luaL_checktype(L, 1, LUA_TFUNCTION);
   lua_settop(L, 1);
@@ -165,3 +174,10 @@ int reload_isolate(lua_State *L) {
   lua_pushboolean(L, 1);
   return 1;
 }
+
+const luaL_Reg reload_functions[] = {
+    {"digest", reload_digest},        {"freeze", reload_freeze},
+    {"isolate", reload_isolate},      {"outdated", reload_outdated},
+    {"ownHandle", reload_own_handle}, {"setVersion", reload_set_version},
+    {"unwatched", reload_unwatched},  {NULL, NULL},
+};

@@ -5,11 +5,20 @@
  * lua/ratchet/http/request.lua) computes the rest when it is asked for. What
  * the listener's function may return stands in lua/ratchet/meta/core.lua.
  */
+#include "request.h"
+
 #include "base/log.h"
-#include "internal.h"
+#include "call.h"
+#include "endpoint.h"
 #include "proto/handshake.h"
 #include "proto/http_response.h"
 #include "proto/lesson.h"
+#include "server/connection.h"
+#include "source.h"
+#include "state.h"
+
+#include <lauxlib.h>
+#include <lua.h>
 
 void request_push_headers(lua_State *L, const struct http_header *headers,
                           size_t count) {
@@ -294,3 +303,15 @@ void request_failed(struct connection *conn) {
                     SLICE("Content-Type: text/plain; charset=utf-8\r\n"),
                     SLICE("internal error"));
 }
+
+/* The metatable of the request tables that C makes from here on. */
+static int request_set_metatable(lua_State *L) {
+  struct script *script = script_of(L);
+  script_hold_table(script, L, &script->request_metatable);
+  return 0;
+}
+
+const luaL_Reg request_functions[] = {
+    {"requestMetatable", request_set_metatable},
+    {NULL, NULL},
+};

@@ -1,9 +1,37 @@
+/*
+ * script - the Lua state: how it is set up, how the app file is run in it, what
+ * it does at the end of each turn, and how it ends.
+ */
 #include "script.h"
 
+#include "base/list.h"
 #include "base/log.h"
 #include "base/mem.h"
-#include "internal.h"
+#include "call.h"
+#include "caller_object.h"
+#include "connect.h"
+#include "connection_object.h"
+#include "coroutine.h"
+#include "endpoint.h"
+#include "message.h"
+#include "modules.h"
+#include "redis_object.h"
+#include "reload.h"
+#include "run.h"
+#include "server/connection.h"
+#include "server/opening.h"
+#include "server/server.h"
+#include "service.h"
+#include "state.h"
+#include "strand.h"
+#include "task.h"
+#include "testbed.h"
+#include "timer.h"
+#include "topic_object.h"
+#include "waiter.h"
 
+#include <lauxlib.h>
+#include <lua.h>
 #include <luajit.h>
 
 /* The registry knows the script by this variable's address. */
@@ -23,6 +51,14 @@ int script_hold(struct script *script, lua_State *L) {
   int held = luaL_ref(L, -2);
   lua_pop(L, 1);
   return held;
+}
+
+void script_hold_table(struct script *script, lua_State *L, int *held) {
+  luaL_checktype(L, 1, LUA_TTABLE);
+  lua_pushvalue(L, 1);
+  script_release(script, *held);
+  *held = LUA_NOREF;
+  *held = script_hold(script, L);
 }
 
 void script_push_held(struct script *script, lua_State *L, int held) {
@@ -199,10 +235,6 @@ const char *script_addresses(const struct script *script) {
   return script->addresses.length ? (const char *)script->addresses.bytes : "";
 }
 
-void script_stop_listening(struct script *script) {
-  script_close_listeners(script);
-}
-
 void script_turn(struct script *script) {
   if (!list_is_empty(&script->ready)) testbed_note_stir(script);
   waiters_run(script);
@@ -226,17 +258,24 @@ void script_end_waits(struct script *script) {
   tasks_drop(script);
 }
 
+void script_close_handles(struct script *script) {
+  script_end_waits(script); /* tasks and timers need no connection */
+  caller_object_close_all(script);
+  redis_object_close_all(script);
+  script_close_luv(script);
+}
+
 const char *script_library(void) {
   return LUAJIT_VERSION;
 }
 
 void script_free(struct script *script) {
-  script_end_waits(script);
+  script_end_waits(script); /* that luv's last callbacks have begun */
   message_forget(script);
-  script_drop_services(script);
+  services_release(script);
   watchdog_end(&script->watchdog);
   lua_close(script->L);
-  script_free_services(script);
+  services_free(script);
   testbed_free(script);
   buffer_free(&script->addresses);
   buffer_free(&script->redis_text);

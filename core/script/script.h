@@ -57,12 +57,14 @@ void script_turn(struct script *script);
 /* Call after server_turn: a handler that was woken meanwhile, by one of its
  * events, goes on in the next turn, and that must not wait for a socket. */
 void script_turn_done(struct script *script);
-/* Handlers that wait are not resumed any more. */
+/* Handlers that wait are not resumed any more, so that they do not keep their
+ * connections. */
 void script_end_waits(struct script *script);
 /* "LuaJIT 2.1.0-beta3" */
 const char *script_library(void);
-/* Closes the handles that the app made by luv, whose callbacks are called in
- * the next turns, and its connections to HTTP and Redis servers. */
+/* Ends what the app has begun and needs no connection: waits, tasks, timers,
+ * its connections to HTTP and Redis servers, and the handles that it made by
+ * luv, whose callbacks are called in the next turns. */
 void script_close_handles(struct script *script);
 /* Every connection must be gone, and nothing of luv's be left on the loop. */
 void script_free(struct script *script);

@@ -2,9 +2,15 @@
  * secure - what Lua says of TLS: a listener's table `tls`, and the fields of a
  * target that is connected to.
  */
+#include "secure.h"
+
 #include "base/mem.h"
-#include "internal.h"
+#include "net/dial.h"
 #include "net/tls_server.h"
+#include "state.h"
+
+#include <lauxlib.h>
+#include <lua.h>
 
 enum { PAIRS_MOST = 1000 };
 

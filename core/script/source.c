@@ -3,9 +3,18 @@
  * returns the next piece each time it is called, and maybe one that is told
  * when no more is wanted.
  */
+#include "source.h"
+
 #include "base/log.h"
 #include "base/mem.h"
-#include "internal.h"
+#include "call.h"
+#include "event.h"
+#include "server/connection.h"
+#include "state.h"
+#include "strand.h"
+
+#include <lauxlib.h>
+#include <lua.h>
 
 /* Owned by whom it is given to: the decision on a request, then the connection.
  */

@@ -14,10 +14,23 @@
  * queue that ends its wait. A connection in line mode has nobody else: all that
  * happens is queued until it is received.
  */
+#include "strand.h"
+
+#include "base/list.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/pool.h"
-#include "internal.h"
+#include "coroutine.h"
+#include "endpoint.h"
+#include "event.h"
+#include "receive.h"
+#include "run.h"
+#include "server/connection.h"
+#include "state.h"
+#include "timer.h"
+#include "waiter.h"
+
+#include <lua.h>
 
 /* Made by the first wait of a handler, the first timer, or line mode; freed
  * when none of them is left and nothing is queued. Holds its connection; owns
@@ -111,7 +124,7 @@ static void queue_event(struct strand *strand, struct event *event) {
 
 static struct queued_event *first_queued(const struct strand *strand) {
   if (list_is_empty(&strand->queue)) return NULL;
-  return LIST_OWNER(strand->queue.next, struct queued_event, link);
+  return OWNER_OF(strand->queue.next, struct queued_event, link);
 }
 
 static void take_queued(struct strand *strand, struct queued_event *queued) {
@@ -166,9 +179,9 @@ static void run_queued(struct strand *strand, struct queued_event *queued) {
 static void end_free_line(struct strand *strand) {
   struct list *last = strand->queue.prev;
   if (strand->line != LINE_FREE || last == &strand->queue) return;
-  struct event *close = &LIST_OWNER(last, struct queued_event, link)->event;
+  struct event *close = &OWNER_OF(last, struct queued_event, link)->event;
   if (close->kind != EVENT_CLOSE) return;
-  connection_object_keep_line(strand->waiter.script, conn_of(strand), close);
+  receive_keep_rest(strand->waiter.script, conn_of(strand), close);
   strand->line = LINE_NONE;
   wake_receiver(strand);
 }
@@ -217,7 +230,7 @@ void strand_push_outdated(struct script *script, lua_State *L) {
   struct list *link = script->strands.next;
   lua_newtable(L);
   for (; link != &script->strands; link = link->next) {
-    struct strand *strand = LIST_OWNER(link, struct strand, in_script);
+    struct strand *strand = OWNER_OF(link, struct strand, in_script);
     struct connection *conn = conn_of(strand);
     bool is_old = strand->waiter.is_waiting &&
                   strand->waiter.version != version_of_next(script, conn);
@@ -231,17 +244,20 @@ void strand_wait(struct event *event, struct coroutine co) {
   struct strand *strand = strand_of(event->conn);
   strand->current = *event;
   strand->current.data = SLICE("");
+  strand->current.has_data = false;
   strand->waiter.co = co;
 }
 
 static void go_on(struct waiter *waiter) {
-  struct strand *strand = LIST_OWNER(waiter, struct strand, waiter);
+  struct strand *strand = OWNER_OF(waiter, struct strand, waiter);
   struct event event = strand->current;
   struct coroutine co = waiter->co;
   uint32_t before = log_set_version(waiter->version);
   strand->is_busy = true;
-  int status = waiter_resume(
-      waiter, (struct run){.what = event_name(event.kind), .conn = event.conn});
+  int status =
+      waiter_resume(waiter, (struct run){.what = event_name(event.kind),
+                                         .conn = event.conn,
+                                         .event = &event});
   event_finish(waiter->script, &event, co, status);
   log_set_version(before);
   run_queue(strand);
@@ -278,7 +294,7 @@ static void drop_strand(struct strand *strand) {
 void strands_drop(struct script *script) {
   while (!list_is_empty(&script->strands)) {
     struct list *link = script->strands.next;
-    drop_strand(LIST_OWNER(link, struct strand, in_script));
+    drop_strand(OWNER_OF(link, struct strand, in_script));
   }
 }
 
@@ -322,14 +338,14 @@ const struct event *strand_first(const struct connection *conn) {
   if (!strand) return NULL;
   struct list *link = strand->queue.next;
   for (; link != &strand->queue; link = link->next) {
-    struct event *event = &LIST_OWNER(link, struct queued_event, link)->event;
+    struct event *event = &OWNER_OF(link, struct queued_event, link)->event;
     if (is_received(event)) return event;
   }
   return NULL;
 }
 
 void strand_take(struct connection *conn, const struct event *first) {
-  struct queued_event *queued = LIST_OWNER(first, struct queued_event, event);
+  struct queued_event *queued = OWNER_OF(first, struct queued_event, event);
   take_queued(strand_of(conn), queued);
   mem_free(queued);
 }

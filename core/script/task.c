@@ -2,10 +2,21 @@
  * task - a function that runs by itself, in a coroutine that may wait: what
  * ratchet.spawn starts, and each time that a timer fires.
  */
+#include "task.h"
+
+#include "base/list.h"
 #include "base/log.h"
 #include "base/mem.h"
-#include "internal.h"
+#include "call.h"
+#include "class.h"
+#include "coroutine.h"
+#include "run.h"
+#include "state.h"
+#include "timer.h"
+#include "waiter.h"
 
+#include <lauxlib.h>
+#include <lua.h>
 #include <string.h>
 
 static const char task_name[] = "ratchet.Task";
@@ -20,7 +31,7 @@ struct task {
 };
 
 static struct task *task_of(struct waiter *waiter) {
-  return LIST_OWNER(waiter, struct task, waiter);
+  return OWNER_OF(waiter, struct task, waiter);
 }
 
 struct waiter *task_waiter(struct task *task) {
@@ -135,7 +146,7 @@ void tasks_drop_but(struct script *script, const struct task *kept) {
   struct list *link = script->tasks.next, *next;
   for (; link != &script->tasks; link = next) {
     next = link->next;
-    struct task *task = LIST_OWNER(link, struct task, in_script);
+    struct task *task = OWNER_OF(link, struct task, in_script);
     if (task != kept) drop(task);
   }
 }
@@ -150,7 +161,7 @@ int tasks_outdated(const struct script *script) {
   int count = 0;
   struct list *link = script->tasks.next;
   for (; link != &script->tasks; link = link->next) {
-    struct task *task = LIST_OWNER(link, struct task, in_script);
+    struct task *task = OWNER_OF(link, struct task, in_script);
     count += task->waiter.is_waiting && !task->is_cancelled &&
              task->waiter.version != script->version;
   }
@@ -183,13 +194,7 @@ static int cancel(lua_State *L) {
 static const luaL_Reg methods[] = {{"cancel", cancel}, {NULL, NULL}};
 
 void task_open(lua_State *L) {
-  luaL_newmetatable(L, task_name);
-  lua_pushcfunction(L, collect);
-  lua_setfield(L, -2, "__gc");
-  lua_newtable(L);
-  script_register(L, methods);
-  lua_setfield(L, -2, "__index");
-  lua_pop(L, 1);
+  class_open(L, task_name, methods, collect);
 }
 
 /* spawn(fn, ...): begins at the end of the turn. */

@@ -10,10 +10,30 @@
  * So a handler never has less time than it needs, and a test that waits for
  * 61 seconds takes none.
  */
+#include "testbed.h"
+
+#include "base/list.h"
 #include "base/mem.h"
-#include "internal.h"
+#include "caller_object.h"
+#include "class.h"
+#include "connect.h"
+#include "connection_object.h"
+#include "modules.h"
 #include "net/impairment.h"
 #include "net/virtual_network.h"
+#include "redis_object.h"
+#include "run.h"
+#include "server/connection.h"
+#include "server/server.h"
+#include "service.h"
+#include "state.h"
+#include "strand.h"
+#include "task.h"
+#include "timer.h"
+#include "waiter.h"
+
+#include <lauxlib.h>
+#include <lua.h>
 
 enum {
   QUIET_TURNS = 4, /* two of the loop: what one of them begins, the next ends */
@@ -154,7 +174,7 @@ static int testbed_drain(lua_State *L) {
   struct testbed *testbed = check_test(L);
   struct waiter *waiter = wait_begin(script, L);
   waiter->is_waiting = testbed->is_draining = true;
-  script_close_listeners(script);
+  script_stop_listening(script);
   server_drain(script->server, on_drained, script);
   return lua_yield(L, 0);
 }
@@ -170,17 +190,17 @@ static bool close_handles(struct script *script) {
   struct testbed *testbed = script->testbed;
   if (testbed->has_closed_handles || !loop_is_alive(script->loop)) return false;
   testbed->has_closed_handles = true;
-  script_close_handles(script);
+  script_close_luv(script);
   return true;
 }
 
 /* sweep(): ends every connection, timer and task but the test itself, and what
- * was begun by luv. False
- * while connections are on their way out: settle, and sweep again. */
+ * was begun by luv. False while connections are on their way out: settle, and
+ * sweep again. */
 static int testbed_sweep(lua_State *L) {
   struct script *script = script_of(L);
   struct testbed *testbed = check_test(L);
-  script_close_listeners(script);
+  script_stop_listening(script);
   server_terminate(script->server);
   timers_cancel(&script->timers);
   strands_drop(script);
@@ -199,7 +219,7 @@ static int testbed_close(lua_State *L) {
   if (!is_swept(script)) {
     return luaL_error(L, "connections are still open");
   }
-  script_forget_services(script);
+  services_forget(script);
   testbed_free(script);
   return 0;
 }
@@ -256,7 +276,7 @@ static const luaL_Reg functions[] = {
 
 void testbed_push(lua_State *L) {
   lua_newtable(L);
-  script_register(L, functions);
+  class_register(L, functions);
 }
 
 void testbed_free(struct script *script) {

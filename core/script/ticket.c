@@ -2,7 +2,13 @@
  * ticket - a Lua value that stands for one wait: who has it can end the wait.
  * The functions of ratchet.core that everything that waits is built on.
  */
-#include "internal.h"
+#include "ticket.h"
+
+#include "state.h"
+#include "waiter.h"
+
+#include <lauxlib.h>
+#include <lua.h>
 
 /* What a coroutine has room for at any time. */
 enum { MOST_VALUES = 16 };

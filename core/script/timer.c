@@ -5,8 +5,22 @@
  * connection, in order with the others, and ends with it. A timer does not fire
  * while what it started the last time still runs.
  */
+#include "timer.h"
+
+#include "base/list.h"
 #include "base/log.h"
-#include "internal.h"
+#include "class.h"
+#include "connection_object.h"
+#include "event.h"
+#include "server/connection.h"
+#include "server/server.h"
+#include "state.h"
+#include "strand.h"
+#include "task.h"
+#include "waiter.h"
+
+#include <lauxlib.h>
+#include <lua.h>
 
 static const char timer_name[] = "ratchet.core.Timer";
 
@@ -48,7 +62,7 @@ void timer_cancel(struct timer *timer) {
 void timers_cancel(struct list *timers) {
   struct list *link;
   while ((link = list_take_first(timers))) {
-    timer_cancel(LIST_OWNER(link, struct timer, in_owner));
+    timer_cancel(OWNER_OF(link, struct timer, in_owner));
   }
 }
 
@@ -77,7 +91,7 @@ static void fire(struct timer *timer) {
 }
 
 static void on_alarm(struct alarm *alarm) {
-  struct timer *timer = HEAP_OWNER(alarm, struct timer, alarm);
+  struct timer *timer = OWNER_OF(alarm, struct timer, alarm);
   if (timer->period > 0) set_next(timer);
   if (!timer->is_running) fire(timer);
 }
@@ -112,13 +126,7 @@ static int cancel(lua_State *L) {
 static const luaL_Reg methods[] = {{"cancel", cancel}, {NULL, NULL}};
 
 void timer_open(lua_State *L) {
-  luaL_newmetatable(L, timer_name);
-  lua_pushcfunction(L, collect);
-  lua_setfield(L, -2, "__gc");
-  lua_newtable(L);
-  script_register(L, methods);
-  lua_setfield(L, -2, "__index");
-  lua_pop(L, 1);
+  class_open(L, timer_name, methods, collect);
 }
 
 static void keep_function(lua_State *L) {

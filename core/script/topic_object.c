@@ -3,7 +3,20 @@
  * anybody has it; the members do not depend on that. What is kept and told of
  * members is membership.lua; users.lua makes users of topics.
  */
-#include "internal.h"
+#include "topic_object.h"
+
+#include "call.h"
+#include "class.h"
+#include "connection_object.h"
+#include "message.h"
+#include "modules.h"
+#include "server/connection.h"
+#include "server/server.h"
+#include "server/topic.h"
+#include "state.h"
+
+#include <lauxlib.h>
+#include <lua.h>
 
 static const char object_name[] = "ratchet.Topic";
 static char cache_key; /* the registry's table name -> object, weak */
@@ -154,14 +167,6 @@ static int log_left(lua_State *L) {
   return 0;
 }
 
-/* Pushes a part of the program in Lua, as a function. */
-static void load_part(lua_State *L, const unsigned char *source, size_t length,
-                      const char *name) {
-  if (luaL_loadbufferx(L, (const char *)source, length, name, "t") != 0) {
-    lua_error(L);
-  }
-}
-
 void topics_set_up(struct script *script, lua_State *L) {
   static const unsigned char membership[] = {
 #include "membership.h"
@@ -169,16 +174,16 @@ void topics_set_up(struct script *script, lua_State *L) {
   static const unsigned char users[] = {
 #include "users.h"
   };
-  load_part(L, membership, sizeof membership, "=membership");
+  script_load_part(L, membership, sizeof membership, "=membership");
   lua_newtable(L);
-  script_register(L, methods);
+  class_register(L, methods);
   lua_pushcfunction(L, log_left);
   lua_call(L, 2, 4);
   script->leave_topics = luaL_ref(L, LUA_REGISTRYINDEX);
   script->set_topic_field = luaL_ref(L, LUA_REGISTRYINDEX);
   script->get_topic_field = luaL_ref(L, LUA_REGISTRYINDEX);
   script->topic_methods = luaL_ref(L, LUA_REGISTRYINDEX);
-  load_part(L, users, sizeof users, "=users");
+  script_load_part(L, users, sizeof users, "=users");
   lua_pushcfunction(L, topic_object_get);
   lua_call(L, 1, 2);
   script->user_methods = luaL_ref(L, LUA_REGISTRYINDEX);
@@ -189,7 +194,7 @@ void topic_object_open(lua_State *L) {
   struct script *script = script_of(L);
   luaL_newmetatable(L, object_name);
   int metatable = lua_gettop(L);
-  script_register(L, metamethods);
+  class_register(L, metamethods);
   lua_rawgeti(L, LUA_REGISTRYINDEX, script->topic_methods);
   lua_rawgeti(L, LUA_REGISTRYINDEX, script->get_topic_field);
   lua_pushcclosure(L, topic_index, 2);

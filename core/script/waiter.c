@@ -6,8 +6,23 @@
  *
  * What has become ready goes on at the end of the turn, from the top.
  */
-#include "internal.h"
+#include "waiter.h"
 
+#include "base/list.h"
+#include "call.h"
+#include "class.h"
+#include "modules.h"
+#include "receive.h"
+#include "run.h"
+#include "server/server.h"
+#include "state.h"
+#include "strand.h"
+#include "task.h"
+#include "ticket.h"
+#include "timer.h"
+
+#include <lauxlib.h>
+#include <lua.h>
 #include <string.h>
 
 /* What a coroutine finds in place of a result; waiting.lua knows them. Their
@@ -47,7 +62,7 @@ void waiter_end(struct waiter *waiter, enum wait_end end) {
 }
 
 static void on_alarm(struct alarm *alarm) {
-  waiter_end(HEAP_OWNER(alarm, struct waiter, alarm), WAIT_TIMED_OUT);
+  waiter_end(OWNER_OF(alarm, struct waiter, alarm), WAIT_TIMED_OUT);
 }
 
 void waiter_init(struct waiter *waiter, struct script *script,
@@ -77,7 +92,7 @@ void waiters_run(struct script *script) {
   list_init(&now);
   list_move_all(&now, &script->ready);
   while ((link = list_take_first(&now))) {
-    struct waiter *waiter = LIST_OWNER(link, struct waiter, in_ready);
+    struct waiter *waiter = OWNER_OF(link, struct waiter, in_ready);
     waiter->go_on(waiter);
   }
 }
@@ -197,7 +212,7 @@ static void push_natives(lua_State *L) {
       [WAIT_LOST] = "lost",
   };
   lua_newtable(L);
-  script_register(L, natives);
+  class_register(L, natives);
   for (int end = 0; end < WAIT_ENDS; end++) {
     waiter_push_mark(L, (enum wait_end)end);
     lua_setfield(L, -2, names[end]);
@@ -210,10 +225,7 @@ void waiting_set_up(struct script *script, lua_State *L) {
   static const unsigned char source[] = {
 #include "waiting.h"
   };
-  if (luaL_loadbufferx(L, (const char *)source, sizeof source, "=waiting",
-                       "t") != 0) {
-    lua_error(L);
-  }
+  script_load_part(L, source, sizeof source, "=waiting");
   push_natives(L);
   lua_call(L, 1, 2);
   script->line_methods = luaL_ref(L, LUA_REGISTRYINDEX);

@@ -9,13 +9,15 @@
  * it on later would not do: it would have to throw away all compiled code, on
  * the thread that is stuck.)
  *
- *   watcher's thread       thread of the state
- *   the run is late  --->  SIGPROF, on_signal:
- *                            the profiler's own handler: a sample, please
- *                            over the budget: lua_sethook(stop), too
- *                          compiled code leaves for the interpreter, which
- * calls name_run, by the profiler: a line in the log stop, by the hook: an end
- * to the run
+ *   watcher's thread      thread of the state
+ *
+ *   the run is late --->  SIGPROF, on_signal:
+ *                           a sample, please (the profiler's own handler)
+ *                           over the budget: lua_sethook(stop), too
+ *
+ *                         compiled code leaves for the interpreter, which calls
+ *                           name_run, by the profiler: a line in the log
+ *                           stop, by the hook: an end to the run
  *
  * The watcher touches nothing of Lua's. Both things that the signal does are
  * made for signals on the thread of the state itself: the profiler lives by
@@ -35,8 +37,9 @@
 #include "watchdog.h"
 
 #include "base/log.h"
-#include "internal.h"
 
+#include <lauxlib.h>
+#include <lua.h>
 #include <luajit.h>
 #include <signal.h>
 #include <sys/time.h>

@@ -56,9 +56,6 @@ struct caller_limits {
   uint32_t timeout; /* ms, for the request and the answer; 1 at least */
 };
 
-/* The wheel's entry of a caller says so. */
-enum { TIMER_OF_CALLER = 1 };
-
 /* Owned by its maker until it is gone or caller_close; then by its transport,
  * and freed when that is closed. Owns its transport and what it is doing. */
 struct caller {

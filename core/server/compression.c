@@ -68,7 +68,7 @@ static bool is_same(const struct compression *a, const struct compression *b) {
 static struct compression *find_same(const struct compression *wanted) {
   struct list *shared = &wanted->all->shared;
   for (struct list *link = shared->next; link != shared; link = link->next) {
-    struct compression *one = LIST_OWNER(link, struct compression, link);
+    struct compression *one = OWNER_OF(link, struct compression, link);
     if (is_same(one, wanted)) return one;
   }
   return NULL;
@@ -170,7 +170,7 @@ void compressions_rest(struct compressions *all) {
   uint64_t now = clock_now(all->wheel->clock);
   while (!list_is_empty(&all->working)) {
     struct compression *first =
-        LIST_OWNER(all->working.next, struct compression, in_working);
+        OWNER_OF(all->working.next, struct compression, in_working);
     uint64_t idle = now - first->used;
     if (idle < COMPRESSION_IDLE) {
       wheel_start(all->wheel, &all->timer, COMPRESSION_IDLE - idle);

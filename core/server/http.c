@@ -1,11 +1,12 @@
 /*
- * A connection before its upgrade, or without one: requests and their answers.
+ * A connection that asks: requests are read, one after the other, and given to
+ * the service when they are whole; what nobody needs to be asked about is
+ * refused here.
  */
 #include "base/mem.h"
 #include "internal.h"
 #include "proto/handshake.h"
 #include "proto/http_body.h"
-#include "proto/http_response.h"
 
 #define PLAIN_TEXT "Content-Type: text/plain; charset=utf-8\r\n"
 
@@ -26,6 +27,15 @@ bool connection_head(const struct connection *conn, struct http_head *head) {
          http_head_parse(head, conn->head, conn->head_length, &refusal);
 }
 
+struct slice connection_body(const struct connection *conn) {
+  return conn->has_body ? http_body_content(conn->in.body) : SLICE("");
+}
+
+void http_free_body(struct connection *conn) {
+  if (conn->has_body) http_body_free(conn->in.body);
+  conn->has_body = false;
+}
+
 /* The request is whole: the service is asked, and may answer at once. */
 static void ask(struct connection *conn, const struct http_head *head) {
   conn->state = CONNECTION_DECIDING;
@@ -35,6 +45,8 @@ static void ask(struct connection *conn, const struct http_head *head) {
   connection_set_timer(conn, SERVICE_DECIDE_TIMEOUT);
 }
 
+/* ---- what comes */
+
 static const struct refusal too_large = {413,
                                          "The body is larger than allowed."};
 
@@ -43,16 +55,15 @@ static const struct refusal too_large = {413,
 static bool may_begin_body(struct connection *conn,
                            const struct http_head *head, bool has_come) {
   static const struct refusal unknown = {417, "Expect is not 100-continue."};
-  static const char go_on[] = "HTTP/1.1 100 Continue\r\n\r\n";
   struct slice expect = http_head_get(head, "Expect", 0);
   if (!expect.at || head->minor == 0) return true;
   if (!slice_equals_nocase(expect, SLICE("100-continue"))) {
     http_refuse(conn, &unknown);
     return false;
   }
-  struct payload *payload = has_come ? NULL : payload_new(sizeof go_on - 1);
-  if (payload) memcpy(payload->head, go_on, sizeof go_on - 1);
-  if (!has_come) output_add(conn, payload);
+  if (!has_come) {
+    output_add(conn, payload_copy(SLICE("HTTP/1.1 100 Continue\r\n\r\n")));
+  }
   return conn->state == CONNECTION_HTTP;
 }
 
@@ -159,14 +170,10 @@ static void receive_all(struct connection *conn, const char *bytes,
     at += used;
   }
   if (at == length || conn->state >= CONNECTION_ENDING) return;
-  if (!buffer_append(&conn->unread, bytes + at, length - at)) {
-    connection_lose(conn, CLOSE_ABNORMAL);
-    return;
-  }
+  input_keep(conn, (const uint8_t *)bytes + at, length - at);
   /* Upgraded meanwhile: they are frames, and their turn comes. */
   conn->pull_due = conn->told_open;
   if (conn->pull_due) server_mark(conn->server, conn);
-  connection_update_reading(conn);
 }
 
 void http_receive(struct connection *conn, uint8_t *bytes, size_t length) {
@@ -184,14 +191,7 @@ void http_receive(struct connection *conn, uint8_t *bytes, size_t length) {
   buffer_free(&gathered);
 }
 
-struct slice connection_body(const struct connection *conn) {
-  return conn->has_body ? http_body_content(conn->in.body) : SLICE("");
-}
-
-void http_free_body(struct connection *conn) {
-  if (conn->has_body) http_body_free(conn->in.body);
-  conn->has_body = false;
-}
+/* ---- what is next */
 
 /* The next request of the same client (RFC 9112 9.3). */
 static void restart(struct connection *conn) {
@@ -206,7 +206,7 @@ static void restart(struct connection *conn) {
   connection_set_timer(conn, conn->service->header_timeout);
   conn->pull_due = conn->unread.length > 0 && !conn->paused;
   server_mark(conn->server, conn);
-  connection_update_reading(conn);
+  input_update(conn);
 }
 
 void http_end_after_peer(struct connection *conn) {
@@ -221,13 +221,13 @@ void http_answered(struct connection *conn) {
     connection_end(conn);
 }
 
+/* ---- refusals: nobody has been asked yet, or nobody has answered */
+
 /* A refusal by the core itself: nobody has been asked yet. */
 void http_refuse(struct connection *conn, const struct refusal *refusal) {
   struct slice reason = slice_of(refusal->reason);
   if (conn->state > CONNECTION_DECIDING) return;
-  if (conn->service->refused) {
-    conn->service->refused(conn->service, conn, refusal);
-  }
+  connection_note_refusal(conn, refusal);
   conn->state = CONNECTION_DECIDING;
   conn->is_kept = false;
   connection_answer(conn, refusal->status,
@@ -262,159 +262,4 @@ void http_timed_out(struct connection *conn) {
     connection_end(conn);
   else
     http_refuse(conn, &slow);
-}
-
-static struct payload *as_payload(struct buffer *bytes, bool is_whole) {
-  struct payload *payload = is_whole ? payload_new(bytes->length) : NULL;
-  if (payload) memcpy(payload->head, bytes->bytes, bytes->length);
-  buffer_free(bytes);
-  return payload;
-}
-
-static struct slice connection_header(const struct connection *conn) {
-  if (!conn->is_kept) return SLICE("close");
-  return conn->is_http_1_0 ? SLICE("keep-alive") : SLICE("");
-}
-
-static bool write_start(struct buffer *answer, int status,
-                        struct slice headers) {
-  return http_response_start(answer, status) &&
-         buffer_append(answer, headers.at, headers.length);
-}
-
-static bool write_body(const struct connection *conn, struct buffer *answer,
-                       int status, struct slice body) {
-  struct slice connection = connection_header(conn);
-  if (!http_status_has_body(status)) {
-    return http_response_end_empty(answer, connection);
-  }
-  size_t shown = conn->is_head_request ? 0 : body.length;
-  return http_response_end(answer, body.length, connection) &&
-         buffer_append(answer, body.at, shown);
-}
-
-void connection_answer(struct connection *conn, int status,
-                       struct slice headers, struct slice body) {
-  struct buffer answer = {0};
-  if (conn->state != CONNECTION_DECIDING) return;
-  if (conn->server->draining) conn->is_kept = false;
-  bool is_whole = write_start(&answer, status, headers) &&
-                  write_body(conn, &answer, status, body);
-  output_add(conn, as_payload(&answer, is_whole));
-  if (conn->state == CONNECTION_DECIDING) http_answered(conn);
-}
-
-/* How the client knows where a body ends that is not there yet. */
-static bool write_framing(const struct connection *conn, struct buffer *head,
-                          int status, uint64_t length) {
-  struct slice connection = connection_header(conn);
-  bool has_length = length != ANSWER_LENGTH_UNKNOWN;
-  if (!http_status_has_body(status) || (conn->is_http_1_0 && !has_length)) {
-    return http_response_end_empty(head, connection);
-  }
-  if (has_length) return http_response_end(head, length, connection);
-  return http_response_end_chunked(head, connection);
-}
-
-void connection_begin_answer(struct connection *conn, int status,
-                             struct slice headers, uint64_t length,
-                             struct answer_source *source) {
-  struct buffer head = {0};
-  bool has_body = http_status_has_body(status) && !conn->is_head_request;
-  bool has_length = length != ANSWER_LENGTH_UNKNOWN;
-  if (conn->state == CONNECTION_DECIDING) {
-    if (conn->server->draining) conn->is_kept = false;
-    if (has_body && !has_length && conn->is_http_1_0) conn->is_kept = false;
-    bool is_whole = write_start(&head, status, headers) &&
-                    write_framing(conn, &head, status, length);
-    output_add(conn, as_payload(&head, is_whole));
-  }
-  if (conn->state == CONNECTION_DECIDING && has_body) {
-    answer_start(conn, length, !has_length && !conn->is_http_1_0, source);
-    return;
-  }
-  source->drop(source);
-  if (conn->state == CONNECTION_DECIDING) http_answered(conn);
-}
-
-/* The terms on which what follows is compressed, or nothing. */
-static bool write_extensions(struct buffer *answer,
-                             const struct connection *conn) {
-  char text[DEFLATE_TERMS_MAX];
-  if (!conn->compression) return true;
-  size_t length = deflate_write_terms(&conn->compression->terms, text);
-  return http_response_header(answer, SLICE("Sec-WebSocket-Extensions"),
-                              (struct slice){text, length});
-}
-
-static bool write_switch(const struct connection *conn, struct buffer *answer,
-                         struct slice key, struct slice protocol,
-                         struct slice headers) {
-  char accept[HANDSHAKE_ACCEPT_SIZE];
-  struct slice accept_value = {accept, sizeof accept};
-  if (handshake_accept(key, accept)) return false;
-  return http_response_start(answer, 101) &&
-         buffer_append_text(answer,
-                            "Upgrade: websocket\r\nConnection: Upgrade\r\n") &&
-         http_response_header(answer, SLICE("Sec-WebSocket-Accept"),
-                              accept_value) &&
-         (protocol.length == 0 ||
-          http_response_header(answer, SLICE("Sec-WebSocket-Protocol"),
-                               protocol)) &&
-         write_extensions(answer, conn) &&
-         buffer_append(answer, headers.at, headers.length) &&
-         buffer_append(answer, "\r\n", 2);
-}
-
-/* Behind the head, in the same block: most connections have none. */
-bool connection_keep_protocol(struct connection *conn, struct slice protocol) {
-  if (protocol.length == 0) return true;
-  char *head = mem_resize(conn->head, conn->head_length + protocol.length + 1);
-  if (!head) return false;
-  memcpy(head + conn->head_length, protocol.at, protocol.length);
-  head[conn->head_length + protocol.length] = '\0';
-  conn->head = head;
-  conn->has_protocol = true;
-  return true;
-}
-
-/* Without memory it goes on without compression. */
-static void agree_on_compression(struct connection *conn,
-                                 const struct endpoint *endpoint,
-                                 const struct http_head *head) {
-  const struct deflate_settings *settings = &endpoint->limits.deflate;
-  struct deflate_terms terms;
-  if (!deflate_accept(head, settings, &terms)) return;
-  conn->compression = compression_get(&conn->server->compressions, settings,
-                                      &terms, READER_SERVER);
-}
-
-void connection_upgrade(struct connection *conn, struct endpoint *endpoint,
-                        struct slice protocol, struct slice headers) {
-  struct http_head head;
-  struct buffer answer = {0};
-  struct refusal refusal;
-  if (conn->state != CONNECTION_DECIDING) return;
-  if (connection_head(conn, &head) && !handshake_check(&head, &refusal)) {
-    http_refuse(conn, &refusal);
-    return;
-  }
-  bool is_whole =
-      connection_keep_protocol(conn, protocol) && connection_head(conn, &head);
-  if (is_whole) {
-    agree_on_compression(conn, endpoint, &head);
-    is_whole = write_switch(conn, &answer,
-                            http_head_get(&head, "Sec-WebSocket-Key", 0),
-                            protocol, headers);
-  }
-  output_add(conn, as_payload(&answer, is_whole));
-  /* onOpen is told of a connection that the client knows to be open. */
-  output_flush(conn);
-  if (conn->state != CONNECTION_DECIDING) return;
-  connection_begin(conn, endpoint, CONNECTION_OPEN);
-}
-
-void connection_hand_over(struct connection *conn, struct endpoint *endpoint) {
-  if (conn->state != CONNECTION_DECIDING) return;
-  connection_begin(conn, endpoint, CONNECTION_RAW);
 }

@@ -1,8 +1,9 @@
 /*
  * internal - what the files of a connection share: connection.c (its life),
- * proxy.c (whom it comes from), http.c (before the upgrade), answer.c (an
- * answer in pieces), opening.c (before the upgrade of one that goes out),
- * websocket.c (after it), output.c (its queue).
+ * input.c (what comes), securing.c (while TLS is agreed on), proxy.c (whom it
+ * comes from), http.c (requests), answer.c (their answers), upgrade.c (the
+ * 101), opening.c (before the upgrade of one that goes out), websocket.c (after
+ * it), output.c (what goes).
  */
 #ifndef RATCHET_SERVER_INTERNAL_H
 #define RATCHET_SERVER_INTERNAL_H
@@ -11,32 +12,67 @@
 
 /* ---- connection.c */
 
+/* How long what the peer still sends is thrown away after our FIN, in ms. */
+enum { CONNECTION_LINGER = 1000 };
+
 /* Sets the state's deadline; 0 for none. */
 void connection_set_timer(struct connection *conn, uint64_t delay);
-/* Reads or not, as state and pauses have it. */
-void connection_update_reading(struct connection *conn);
 /* Gives the peer close_timeout from now. */
 void connection_wait_for_end(struct connection *conn);
 /* From now on nothing is delivered: flush, FIN, close. */
 void connection_end(struct connection *conn);
 /* The peer is gone: closes the transport now. */
 void connection_lose(struct connection *conn, int code);
+/* The same, with nothing to be told. */
+void connection_close_transport(struct connection *conn);
+/* Why it is not served, for the log. */
+void connection_note_refusal(struct connection *conn,
+                             const struct refusal *refusal);
+/* The same, and its end, of which the peer is told nothing. */
+void connection_lose_for(struct connection *conn, const char *reason);
 /* Notes code and reason of the close event, the first time only. */
 void connection_note_close(struct connection *conn, int code,
                            struct slice reason);
 /* The endpoint has it from here on; tells `open`. */
 void connection_begin(struct connection *conn, struct endpoint *endpoint,
                       enum connection_state state);
-/* Anything came from the peer, or was taken by it. */
-void connection_heard(struct connection *conn);
 /* What precedes the service's bytes is over: they go to it from here on. */
 void connection_serve(struct connection *conn);
 /* What server_mark and the wheel lead to. */
 void connection_do_due(struct connection *conn);
 void connection_timed_out(struct connection *conn);
+
+static inline uint32_t connection_tick(const struct connection *conn) {
+  return (uint32_t)(clock_now(conn->server->clock) / WHEEL_TICK);
+}
+/* Anything came from the peer, or was taken by it: it is alive. */
+static inline void connection_heard(struct connection *conn) {
+  conn->heard = connection_tick(conn);
+  conn->pinged = false;
+}
+
+/* ---- input.c */
+
+/* From here on the transport tells this connection. */
+void input_take_transport(struct connection *conn, struct transport *transport);
+/* Reads or not, as state and pauses have it. */
+void input_update(struct connection *conn);
 /* Keeps bytes for later. */
-void connection_keep_unread(struct connection *conn, const uint8_t *bytes,
-                            size_t length);
+void input_keep(struct connection *conn, const uint8_t *bytes, size_t length);
+/* Later has come. */
+void input_pull(struct connection *conn);
+/* Frees what was made of what came. Not at once when the input ends: its bytes
+ * may be in the hands of a handler that is just closing the connection. */
+void input_free(struct connection *conn);
+
+/* ---- securing.c */
+
+/* Puts TLS round the transport. False: the connection is lost. */
+bool securing_begin(struct connection *conn);
+bool securing_is_under_way(const struct connection *conn);
+void securing_is_done(struct connection *conn);
+void securing_failed(struct connection *conn);
+void securing_timed_out(struct connection *conn);
 
 /* ---- server.c */
 
@@ -57,10 +93,13 @@ void http_end_after_peer(struct connection *conn);
 void http_refuse_abruptly(struct connection *conn,
                           const struct refusal *refusal);
 
-/* Keeps the bytes of the head; then, behind them, the protocol. False: no
- * memory. */
+/* Keeps the bytes of the head. False: no memory. */
 bool connection_keep_head(struct connection *conn, const char *bytes,
                           size_t length);
+
+/* ---- upgrade.c */
+
+/* Keeps it behind the head. False: no memory. */
 bool connection_keep_protocol(struct connection *conn, struct slice protocol);
 
 /* ---- opening.c; the state is ASKING */
@@ -76,9 +115,6 @@ void opening_free(struct connection *conn);
 
 /* ---- answer.c */
 
-/* The head is queued; takes the source over. */
-void answer_start(struct connection *conn, uint64_t length, bool is_chunked,
-                  struct answer_source *source);
 /* Asks for the next piece if it is time for it; at the end of a turn only. */
 void answer_ask(struct connection *conn);
 /* What is queued has been offered to the peer. */
@@ -111,6 +147,10 @@ void websocket_silent(struct connection *conn);
 /* Queues a payload whatever the limits say, and drops the caller's reference.
  * NULL (no memory) loses the connection. */
 void output_add(struct connection *conn, struct payload *payload);
+/* The same with bytes, which it frees; unless they are whole (there was no
+ * memory for more) the connection is lost. */
+void output_add_bytes(struct connection *conn, struct buffer *bytes,
+                      bool is_whole);
 void output_flush(struct connection *conn);
 /* Has the peer taken enough to be sent more? */
 bool output_is_low(const struct connection *conn);

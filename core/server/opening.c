@@ -22,7 +22,7 @@ struct asking {
   struct http_body *body; /* of an answer that is framed, or NULL */
   int interim;
   bool has_head; /* the body is what is awaited */
-  char key[CLIENT_KEY_SIZE];
+  char key[HANDSHAKE_KEY_SIZE];
   size_t protocols_length;
   char protocols[];
 };
@@ -252,9 +252,8 @@ static struct asking *asking_new(const struct opening *opening) {
   return asking;
 }
 
-static struct payload *make_request(const struct opening *opening,
-                                    const struct asking *asking) {
-  struct buffer bytes = {0};
+static bool write_request(struct buffer *to, const struct opening *opening,
+                          const struct asking *asking) {
   struct deflate_terms offer;
   struct client_request request = {
       .target = opening->target,
@@ -264,17 +263,7 @@ static struct payload *make_request(const struct opening *opening,
       .headers = opening->headers,
       .deflate = offer_of(opening->endpoint, &offer),
   };
-  bool is_whole = client_handshake_write(&bytes, &request);
-  struct payload *payload = is_whole ? payload_new(bytes.length) : NULL;
-  if (payload) memcpy(payload->head, bytes.bytes, bytes.length);
-  buffer_free(&bytes);
-  return payload;
-}
-
-/* The transport is closed, and nobody is told. */
-static struct connection *give_up(struct connection *conn) {
-  connection_forget_opening(conn);
-  return NULL;
+  return client_handshake_write(to, &request);
 }
 
 struct connection *connection_ask(struct server *server,
@@ -287,13 +276,16 @@ struct connection *connection_ask(struct server *server,
   conn->state = CONNECTION_ASKING;
   conn->in.asking = asking_new(opening);
   conn->is_asking = conn->in.asking != NULL;
-  if (!conn->is_asking) return give_up(conn);
-  struct payload *request = make_request(opening, conn->in.asking);
-  if (!request) return give_up(conn);
+  if (!conn->is_asking) {
+    connection_terminate(conn);
+    return NULL;
+  }
   conn->in.asking->events = NULL; /* until it is under way */
   connection_set_timer(conn, opening->timeout);
-  connection_update_reading(conn);
-  output_add(conn, request);
+  input_update(conn);
+  struct buffer request = {0};
+  bool is_whole = write_request(&request, opening, conn->in.asking);
+  output_add_bytes(conn, &request, is_whole);
   if (conn->state != CONNECTION_ASKING) return NULL;
   conn->in.asking->events = opening->events;
   return conn;

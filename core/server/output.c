@@ -81,6 +81,13 @@ void output_add(struct connection *conn, struct payload *payload) {
   payload_drop(payload);
 }
 
+void output_add_bytes(struct connection *conn, struct buffer *bytes,
+                      bool is_whole) {
+  struct slice all = {(const char *)bytes->bytes, bytes->length};
+  output_add(conn, is_whole ? payload_copy(all) : NULL);
+  buffer_free(bytes);
+}
+
 /* What a peer that does not take its messages is told. */
 static enum send_result overflow(struct connection *conn) {
   if (conn->endpoint->limits.overflow == OVERFLOW_DROP) return SEND_DROPPED;

@@ -1,23 +1,16 @@
 /*
  * A connection that comes by way of a proxy: the PROXY header before its first
- * byte, and what the headers of each request say of the client.
+ * byte, and what the headers of each request say of the client. About a bad
+ * PROXY header nobody can be told: the peer is a proxy, or means to be taken
+ * for one.
  */
 #include "base/mem.h"
 #include "internal.h"
 #include "proto/forwarded.h"
 #include "proto/proxy_header.h"
 
-/* Nobody can be told: the peer is a proxy, or means to be taken for one. */
-static void close_for(struct connection *conn, const char *reason) {
-  struct refusal refusal = {0, reason};
-  if (conn->service->refused) {
-    conn->service->refused(conn->service, conn, &refusal);
-  }
-  connection_lose(conn, CLOSE_ABNORMAL);
-}
-
 void proxy_timed_out(struct connection *conn) {
-  close_for(conn, "closed: the PROXY header took too long");
+  connection_lose_for(conn, "closed: the PROXY header took too long");
 }
 
 /* Whom the connection speaks for, as far as no request says more. */
@@ -64,7 +57,8 @@ static bool may_speak(const struct connection *conn) {
 static void accept_header(struct connection *conn,
                           const struct proxy_header *header) {
   if (!may_speak(conn)) {
-    close_for(conn, "closed: its PROXY header is not that of a trusted proxy");
+    connection_lose_for(
+        conn, "closed: its PROXY header is not that of a trusted proxy");
     return;
   }
   struct address source = header->has_source ? header->source : conn->peer;
@@ -83,7 +77,7 @@ void proxy_receive(struct connection *conn, const uint8_t *bytes,
   case PROXY_HEADER_UNFINISHED: break;
   case PROXY_HEADER_WHOLE: accept_header(conn, &header); break;
   case PROXY_HEADER_MALFORMED:
-    close_for(conn, "closed: it does not begin with a PROXY header");
+    connection_lose_for(conn, "closed: it does not begin with a PROXY header");
     break;
   }
 }
@@ -103,9 +97,8 @@ bool proxy_read_client(struct connection *conn, const struct http_head *head) {
   const struct networks *trusted = &conn->service->trusted;
   struct forwarded told = {.client = before(conn)};
   if (trusted->count == 0) return true;
-  if (!forwarded_read(head, trusted, before(conn), &told) &&
-      conn->service->refused) {
-    conn->service->refused(conn->service, conn, &doubt);
+  if (!forwarded_read(head, trusted, before(conn), &told)) {
+    connection_note_refusal(conn, &doubt);
   }
   return set_client(conn, before(conn), told);
 }

@@ -16,23 +16,18 @@ static void end_drain(struct server *server) {
   drained(server->owner);
 }
 
-/* An entry is a connection's, a caller's, or the server's own: while it drains,
- * while it has contexts to give back. */
 static void expired(struct wheel *wheel, struct wheel_entry *entry) {
-  struct server *server = LIST_OWNER(wheel, struct server, wheel);
-  if (entry == &server->drain_timer) {
-    end_drain(server);
-    return;
+  struct server *server = OWNER_OF(wheel, struct server, wheel);
+  switch ((enum timer_owner)entry->owner) {
+  case TIMER_OF_CONNECTION:
+    connection_timed_out(OWNER_OF(entry, struct connection, timer));
+    break;
+  case TIMER_OF_CALLER:
+    caller_timed_out(OWNER_OF(entry, struct caller, timer));
+    break;
+  case TIMER_OF_DRAIN: end_drain(server); break;
+  case TIMER_OF_COMPRESSIONS: compressions_rest(&server->compressions); break;
   }
-  if (entry->owner == TIMER_OF_CALLER) {
-    caller_timed_out(LIST_OWNER(entry, struct caller, timer));
-    return;
-  }
-  if (entry == &server->compressions.timer) {
-    compressions_rest(&server->compressions);
-    return;
-  }
-  connection_timed_out(LIST_OWNER(entry, struct connection, timer));
 }
 
 int server_init(struct server *server, struct clock *clock) {
@@ -48,7 +43,9 @@ int server_init(struct server *server, struct clock *clock) {
   list_init(&server->later);
   wheel_init(&server->wheel, clock, expired);
   wheel_entry_init(&server->drain_timer);
+  server->drain_timer.owner = TIMER_OF_DRAIN;
   compressions_init(&server->compressions, &server->wheel);
+  server->compressions.timer.owner = TIMER_OF_COMPRESSIONS;
   return 0;
 }
 
@@ -127,7 +124,7 @@ void server_turn(struct server *server) {
   server->turn++;
   list_move_all(&server->due, &server->later);
   while ((link = list_take_first(&server->due))) {
-    connection_do_due(LIST_OWNER(link, struct connection, in_due));
+    connection_do_due(OWNER_OF(link, struct connection, in_due));
   }
 }
 
@@ -135,7 +132,7 @@ void server_terminate(struct server *server) {
   struct list *link = server->connections.next, *next;
   for (; link != &server->connections; link = next) {
     next = link->next;
-    connection_terminate(LIST_OWNER(link, struct connection, in_server));
+    connection_terminate(OWNER_OF(link, struct connection, in_server));
   }
 }
 
@@ -157,7 +154,7 @@ static void say_goodbye_to(struct server *server, bool is_outgoing) {
   struct list *link = server->connections.next, *next;
   for (; link != &server->connections; link = next) {
     next = link->next;
-    struct connection *conn = LIST_OWNER(link, struct connection, in_server);
+    struct connection *conn = OWNER_OF(link, struct connection, in_server);
     if (conn->is_outgoing == is_outgoing) say_goodbye(conn);
   }
 }

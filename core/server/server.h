@@ -19,6 +19,14 @@
 struct connection;
 struct service;
 
+/* Whose entry of the wheel it is: wheel_entry.owner. */
+enum timer_owner {
+  TIMER_OF_CONNECTION,
+  TIMER_OF_CALLER,
+  TIMER_OF_DRAIN,        /* the server's own, while it drains */
+  TIMER_OF_COMPRESSIONS, /* while there are contexts to give back */
+};
+
 /* Owned by main (or a test), by value; borrows the clock. Owns its connections,
  * tally, topics and compressions. */
 struct server {

@@ -36,8 +36,8 @@ static void send_ping(struct connection *conn) {
  */
 void websocket_silent(struct connection *conn) {
   uint64_t keep_alive = conn->endpoint->limits.keep_alive;
-  uint32_t now = (uint32_t)(clock_now(conn->server->clock) / WHEEL_TICK);
-  uint64_t silent = (uint64_t)(now - conn->heard) * WHEEL_TICK;
+  uint64_t silent =
+      (uint64_t)(connection_tick(conn) - conn->heard) * WHEEL_TICK;
   if (conn->paused & (PAUSE_ASKED | PAUSE_BUSY)) {
     conn->pinged = false;
     send_ping(conn);
@@ -191,7 +191,7 @@ static void keep_rest(struct connection *conn) {
   if (conn->state != CONNECTION_OPEN) return;
   size_t left = reader_unused(&conn->in.reader, &unused);
   if (left == 0) return;
-  connection_keep_unread(conn, unused, left);
+  input_keep(conn, unused, left);
   reader_drop_unused(&conn->in.reader);
 }
 

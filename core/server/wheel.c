@@ -26,7 +26,7 @@ static void set_next_alarm(struct wheel *wheel) {
 static void take_due(struct wheel *wheel, struct list *slot, struct list *due) {
   for (struct list *link = slot->next, *next; link != slot; link = next) {
     next = link->next;
-    struct wheel_entry *entry = LIST_OWNER(link, struct wheel_entry, link);
+    struct wheel_entry *entry = OWNER_OF(link, struct wheel_entry, link);
     if (entry->due > wheel->done) continue;
     list_remove(link);
     list_append(due, link);
@@ -34,7 +34,7 @@ static void take_due(struct wheel *wheel, struct list *slot, struct list *due) {
 }
 
 static void ring(struct alarm *alarm) {
-  struct wheel *wheel = LIST_OWNER(alarm, struct wheel, alarm);
+  struct wheel *wheel = OWNER_OF(alarm, struct wheel, alarm);
   struct list due;
   list_init(&due);
   uint64_t now = now_in_ticks(wheel), from = wheel->done + 1;
@@ -46,7 +46,7 @@ static void ring(struct alarm *alarm) {
   struct list *link;
   while ((link = list_take_first(&due))) {
     wheel->count--;
-    wheel->expired(wheel, LIST_OWNER(link, struct wheel_entry, link));
+    wheel->expired(wheel, OWNER_OF(link, struct wheel_entry, link));
   }
   set_next_alarm(wheel);
 }

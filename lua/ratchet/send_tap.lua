@@ -22,15 +22,15 @@ end
 
 local function change_connections(methods)
   local send, send_binary = methods.send, methods.sendBinary
-  function methods.send(conn, message, is_binary)
-    if not is_watched(conn) then return send(conn, message, is_binary) end
-    send(conn, message, is_binary)
+  function methods.send(conn, message, is_binary, compress)
+    if not is_watched(conn) then return send(conn, message, is_binary, compress) end
+    send(conn, message, is_binary, compress)
     tell(conn, message, is_binary and true or false)
     return conn
   end
-  function methods.sendBinary(conn, message)
-    if not is_watched(conn) then return send_binary(conn, message) end
-    send_binary(conn, message)
+  function methods.sendBinary(conn, message, compress)
+    if not is_watched(conn) then return send_binary(conn, message, compress) end
+    send_binary(conn, message, compress)
     tell(conn, message, true)
     return conn
   end

@@ -148,8 +148,6 @@ describe("what is written for PHP", function()
   it("has integers for keys that PHP takes for some", function()
     assert.are.equal('a:4:{s:2:"-0";i:3;i:-5;i:1;i:0;i:2;s:2:"05";i:4;}',
       php.encode({ ["-5"] = 1, ["0"] = 2, ["-0"] = 3, ["05"] = 4 }))
-    assert.is_true(php.isIntegerKey("9223372036854775807"))
-    assert.is_false(php.isIntegerKey("9223372036854775808"))
     assert.are.same({ nil, 'the keys "1" and 1 are the same in PHP' },
       { php.encode({ [1] = 1, ["1"] = 2 }) })
   end)
@@ -209,34 +207,6 @@ describe("bytes that anybody may have written", function()
         assert.are.equal(again, php.encode((php.decode(again))), bytes)
       end
     end
-  end)
-end)
-
-describe("a reader of several values", function()
-  it("goes on behind an object, and counts references through", function()
-    local reader = php.Reader('i:1;O:1:"X":1:{s:1:"a";i:2;}R:1;R:3;')
-    assert.are.same({ true, 1 }, { reader:value() })
-    assert.are.same({ true, nil,
-      'it has an object of the PHP class "X", and objects are not read' },
-      { reader:value() })
-    assert.are.same({ true, 1 }, { reader:value() })
-    assert.are.same({ true, nil, "it has a reference to an object" }, { reader:value() })
-    assert.is_true(reader:isAtEnd())
-    assert.is_true(reader.hasReferences)
-  end)
-
-  it("counts nothing behind an object with a format of its own", function()
-    local reader = php.Reader('C:1:"X":4:{i:1;}R:1;')
-    reader:value()
-    assert.are.same({ true, nil, "it has a reference behind an object that cannot be counted" },
-      { reader:value() })
-  end)
-
-  it("tells where it made no sense", function()
-    local reader = php.Reader("i:1;x")
-    reader:value()
-    assert.are.same({ false, nil, 'before byte 6 there is an unknown type "x"' },
-      { reader:value() })
   end)
 
   it("does not make copies without end of what references lead to", function()

@@ -1,4 +1,4 @@
-// Behind a proxy: nginx and HAProxy from Debian, as lua/README.md would have them;
+// Behind a proxy: nginx, HAProxy, Caddy and Apache from Debian, as lua/README.md would have them;
 // the PROXY protocol; headers that are invented; and limits of connections.
 'use strict';
 
@@ -63,8 +63,9 @@ function isReachable(port) {
 }
 
 // Runs in the foreground until the test ends.
-async function daemon(t, name, args, port) {
-  const child = spawn(daemonOf(name), args, { stdio: ['ignore', 'pipe', 'pipe'] });
+async function daemon(t, name, args, port, env = {}) {
+  const child = spawn(daemonOf(name), args, {
+    stdio: ['ignore', 'pipe', 'pipe'], env: { ...process.env, ...env } });
   let output = '';
   child.stdout.on('data', (bytes) => { output += bytes; });
   child.stderr.on('data', (bytes) => { output += bytes; });
@@ -91,6 +92,8 @@ function fromReadme(kind, n, port, behind) {
   return blocks[n]
     .replace('listen 80;', `listen 127.0.0.1:${port};`)
     .replace('bind :80', `bind 127.0.0.1:${port}`)
+    .replace('*:80', `127.0.0.1:${port}`)
+    .replace('example.org {', `http://127.0.0.1:${port} {`)
     .replace('127.0.0.1:8080', `127.0.0.1:${behind}`);
 }
 
@@ -121,6 +124,26 @@ async function haproxy(t, server, block, edit = (text) => text) {
   const port = await freePort();
   const file = t.write('haproxy.cfg', edit(fromReadme('haproxy', block, port, server.port)));
   return daemon(t, 'haproxy', ['-db', '-q', '-f', file], port);
+}
+
+async function caddy(t, server) {
+  const port = await freePort();
+  const file = t.write('caddy/Caddyfile', `{\n  admin off\n  auto_https off\n}\n${
+    fromReadme('caddy', 0, port, server.port)}`);
+  return daemon(t, 'caddy', ['run', '--config', file, '--adapter', 'caddyfile'], port,
+    { XDG_DATA_HOME: t.temporary('caddy'), XDG_CONFIG_HOME: t.temporary('caddy') });
+}
+
+const APACHE_MODULES = ['mpm_event', 'authz_core', 'headers', 'proxy', 'proxy_http'];
+
+async function apache(t, server) {
+  const port = await freePort();
+  const file = t.write('apache/apache.conf', [
+    ...APACHE_MODULES.map((name) => `LoadModule ${name}_module /usr/lib/apache2/modules/mod_${name}.so`),
+    `ServerRoot ${t.temporary('apache')}`, 'ServerName example.org', 'ErrorLog log',
+    'PidFile pid', 'DefaultRuntimeDir .', 'Mutex posixsem', 'User www-data', 'Group www-data', `Listen 127.0.0.1:${port}`,
+    fromReadme('apache', 0, port, server.port), ''].join('\n'));
+  return daemon(t, 'apache2', ['-D', 'FOREGROUND', '-f', file], port);
 }
 
 const sending = (words) => (text) => text.replace('send-proxy-v2', words);
@@ -206,6 +229,17 @@ test('HAProxy: the client is whom X-Forwarded-For names', async (t) => {
   assert.strictEqual(await greetingOf(t, port, options),
     twice('127.0.0.2 0 127.0.0.1 false'));
 });
+
+for (const [name, start] of [['Caddy', caddy], ['Apache', apache]]) {
+  test(`${name}: the client is whom X-Forwarded-For names`, async (t) => {
+    const server = await t.server(APP(TRUSTED));
+    const port = await start(t, server);
+    const options = { ...FROM, headers: INVENTED };
+    assert.strictEqual(await bodyOf(port, FROM), '127.0.0.2 0 127.0.0.1 false');
+    assert.strictEqual(await greetingOf(t, port, FROM), twice('127.0.0.2 0 127.0.0.1 false'));
+    assert.strictEqual(await bodyOf(port, options), '127.0.0.2 0 127.0.0.1 false');
+  });
+}
 
 test('nginx behind HAProxy: both are trusted, the client is before them', async (t) => {
   const server = await t.server(APP(TRUSTED));

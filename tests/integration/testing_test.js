@@ -78,14 +78,6 @@ test('the specs of apps/ pass', async () => {
   }
 });
 
-test('the specs in lua/README.md pass', async (t) => {
-  const readme = fs.readFileSync(path.join(root, 'lua', 'README.md'), 'utf8');
-  const blocks = readme.match(/(^ {4}.*\n|^\n(?= {4}))+/gm).map((block) => block.replace(/^ {4}/gm, ''));
-  const specs = blocks.filter((block) => block.includes('describe('));
-  assert.ok(specs.length >= 1, 'there is one');
-  for (const text of specs) await expectSpec(t, text, 0, /[1-9]\d* successes/);
-});
-
 test('wrong usage of test is exit status 2, and help 0', async () => {
   const wrong = await ratchet(['test', '--nope']);
   assert.strictEqual(wrong.status, 2, shown(wrong));

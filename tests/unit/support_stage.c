@@ -5,6 +5,7 @@
 #include "check.h"
 #include "proto/framed.h"
 #include "proto/reader.h"
+#include "support_event_text.h"
 #include "support_starve.h"
 
 #include <stdio.h>
@@ -17,30 +18,11 @@ static char shown[STAGE_TEXT];
 /* ---- texts */
 
 static void append(char *text, const char *more) {
-  size_t length = strlen(text);
-
-  snprintf(text + length, STAGE_TEXT - length, "%s", more);
-}
-
-static void append_payload(char *text, const uint8_t *bytes, size_t length) {
-  char part[32];
-  bool is_run = length > 32;
-
-  if (length > 0) append(text, " ");
-  for (size_t i = 1; i < length; i++) is_run = is_run && bytes[i] == bytes[0];
-  for (size_t i = 0; i < (is_run ? 1 : length); i++) {
-    bool is_plain = bytes[i] >= ' ' && bytes[i] < 0x7F;
-    snprintf(part, sizeof part, is_plain ? "%c" : "<%02X>", bytes[i]);
-    append(text, part);
-  }
-  if (!is_run) return;
-  snprintf(part, sizeof part, " x%zu", length);
-  append(text, part);
+  event_text_add(text, STAGE_TEXT, more);
 }
 
 static void begin_item(char *text, const char *name) {
-  if (text[0]) append(text, "; ");
-  append(text, name);
+  event_text_add_item(text, STAGE_TEXT, name);
 }
 
 void stage_note(struct stage *of, const char *event) {
@@ -51,6 +33,11 @@ const char *stage_events(struct stage *of) {
   memcpy(shown, of->events, sizeof shown);
   of->events[0] = '\0';
   return shown;
+}
+
+void stage_check(struct peer *peer, const char *events, const char *heard) {
+  CHECK_TEXT(stage_events(peer->stage), events);
+  CHECK_TEXT(peer_heard(peer), heard);
 }
 
 /* ---- the endpoint and the service */
@@ -72,7 +59,7 @@ static void note(struct connection *conn, const char *name, int code,
     snprintf(number, sizeof number, " %d", code);
     append(stage.events, number);
   }
-  append_payload(stage.events, (const uint8_t *)data.at, data.length);
+  event_text_add_payload(stage.events, STAGE_TEXT, data.at, data.length);
   if (!stage.act) return;
   const char *on = stage.act_on;
   if (on && strncmp(stage.events + start, on, strlen(on)) != 0 &&
@@ -140,6 +127,15 @@ static void on_refused(struct service *service, struct connection *conn,
   CHECK(service == &stage.service);
   CHECK(refusal->reason && refusal->reason[0]);
   note(conn, "refused", refusal->status, SLICE(""));
+}
+
+void stage_pause(struct stage *of, struct connection *conn) {
+  (void)of;
+  connection_pause(conn, PAUSE_ASKED);
+}
+
+void stage_decide_later(struct stage *of, struct connection *conn) {
+  CHECK(of->conn == conn);
 }
 
 enum send_result stage_send(struct connection *conn, char byte, size_t length) {
@@ -223,10 +219,18 @@ struct peer *stage_connect(struct stage *of) {
 struct peer *stage_upgraded(struct stage *of) {
   struct peer *peer = stage_connect(of);
 
-  peer_send_bytes(peer, STAGE_HANDSHAKE, strlen(STAGE_HANDSHAKE));
+  peer_send_text(peer, STAGE_HANDSHAKE);
   stage_run(of);
   peer_heard(peer);
   of->events[0] = '\0';
+  return peer;
+}
+
+struct peer *stage_stuck(struct stage *of, size_t window) {
+  struct peer *peer = stage_upgraded(of);
+
+  peer->is_stuck = true;
+  memory_set_window(peer->memory, window);
   return peer;
 }
 
@@ -277,6 +281,10 @@ void peer_send_bytes(struct peer *peer, const void *bytes, size_t length) {
   starve_resume();
 }
 
+void peer_send_text(struct peer *peer, const char *text) {
+  peer_send_bytes(peer, text, strlen(text));
+}
+
 void peer_send(struct peer *peer, const char *notation) {
   size_t length;
   uint8_t *bytes = bytes_of(notation, &length);
@@ -318,6 +326,11 @@ void peer_take(struct peer *peer, size_t length) {
   if (peer->memory) harvest(peer, length);
 }
 
+void peer_unstick(struct peer *peer) {
+  peer->is_stuck = false;
+  memory_set_window(peer->memory, SIZE_MAX);
+}
+
 static void drop_got(struct peer *peer, size_t length) {
   if (length == 0) return;
   peer->length -= length;
@@ -339,18 +352,6 @@ static void read_head(struct peer *peer) {
   if (strcmp(status, "101") != 0) drop_got(peer, peer->length);
 }
 
-static void show_frame(enum reader_result result,
-                       const struct reader_event *event) {
-  static const char *const names[] = {
-      "?", "text", "binary", "ping", "pong", "close", "violation", "no memory"};
-  char code[16] = "";
-
-  begin_item(shown, names[result]);
-  if (event->code) snprintf(code, sizeof code, " %d", event->code);
-  append(shown, code);
-  append_payload(shown, event->data, event->length);
-}
-
 /* Frames that are whole; the rest stays. Nothing may follow a close frame. */
 static void read_frames(struct peer *peer) {
   struct reader reader;
@@ -364,7 +365,7 @@ static void read_frames(struct peer *peer) {
               1 << 30);
   reader_feed(&reader, peer->got, peer->length);
   while ((result = reader_next(&reader, &event)) != READER_NEED_MORE) {
-    show_frame(result, &event);
+    event_text_add_event(shown, STAGE_TEXT, result, &event);
     used = peer->length - reader_unused(&reader, &unused);
     if (result != READER_CLOSE) continue;
     used = (size_t)(event.data + event.length - peer->got);

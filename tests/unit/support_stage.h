@@ -32,6 +32,11 @@ enum { STAGE_PEERS = 512, STAGE_TEXT = 16 * 1024 };
   "Connection: Upgrade\r\nSec-WebSocket-Key: " STAGE_KEY "\r\n"                \
   "Sec-WebSocket-Version: 13\r\n\r\n"
 
+/* A text, a binary message, a ping, a pong and a close, as peer_send takes. */
+#define STAGE_ALL_KINDS                                                        \
+  "81 81 00000000 'a' 82 81 00000000 'b' 89 81 00000000 'p'"                   \
+  "8A 81 00000000 'q' 88 82 00000000 03E8"
+
 /* Owned by the stage. What it has taken off the wire, as far as it was not
  * asked for, is in `got`. */
 struct peer {
@@ -76,6 +81,9 @@ void stage_close(struct stage *stage);
  * nothing of that left in events and heard. */
 struct peer *stage_connect(struct stage *stage);
 struct peer *stage_upgraded(struct stage *stage);
+/* An upgraded one that takes only what peer_take takes, and lets so many bytes
+ * wait for it; until peer_unstick. */
+struct peer *stage_stuck(struct stage *stage, size_t window);
 /* A peer that was connected to and is asked for an upgrade: what is to be told
  * of that is in `opening`. A NULL in its connection: there was no memory. */
 struct peer *stage_ask(struct stage *stage, const struct opening *opening,
@@ -90,16 +98,25 @@ void stage_forget_peers(struct stage *stage);
 /* What has happened since the last call. */
 const char *stage_events(struct stage *stage);
 void stage_note(struct stage *stage, const char *event);
+/* Is that what has happened, and what the peer has heard? */
+void stage_check(struct peer *peer, const char *events, const char *heard);
+
+/* For `act`: asks for a pause. */
+void stage_pause(struct stage *stage, struct connection *conn);
+/* For `decide`: the test does it, later, on stage->conn. */
+void stage_decide_later(struct stage *stage, struct connection *conn);
 
 /* `notation` as for bytes_of. */
 void peer_send(struct peer *peer, const char *notation);
 void peer_send_bytes(struct peer *peer, const void *bytes, size_t length);
+void peer_send_text(struct peer *peer, const char *text);
 /* A masked frame of text that ends in NUL, or of `length` times one byte. */
 void peer_frame(struct peer *peer, enum opcode opcode, const char *text);
 void peer_frame_of(struct peer *peer, enum opcode opcode, char byte,
                    size_t length);
 /* Takes so many bytes off the wire. */
 void peer_take(struct peer *peer, size_t length);
+void peer_unstick(struct peer *peer);
 /* What came since the last call: "101; text Hello; close 1000; FIN; gone". The
  * head of an answer is its status; what follows one other than 101 is left out.
  */

@@ -15,9 +15,11 @@
  */
 #include "base/log.h"
 #include "base/mem.h"
+#include "base/owner.h"
 #include "base/pool.h"
 #include "check.h"
-#include "script/internal.h"
+#include "script/message.h"
+#include "script/state.h"
 #include "support_stage.h"
 #include "support_starve.h"
 #include "support_tls.h"
@@ -135,7 +137,7 @@ struct served {
 static struct service *service_of(bool is_secure) {
   struct list *link = script->services.prev;
   for (; link != &script->services; link = link->prev) {
-    struct service *base = &LIST_OWNER(link, struct served, link)->base;
+    struct service *base = &OWNER_OF(link, struct served, link)->base;
     if ((base->secure != NULL) == is_secure) return base;
   }
   CHECK(false);

@@ -74,7 +74,7 @@ static struct stage *open_stage(const char *script, char ending) {
 
 static struct peer *ask(struct stage *stage, const char *request) {
   struct peer *peer = stage_connect(stage);
-  peer_send_bytes(peer, request, strlen(request));
+  peer_send_text(peer, request);
   stage_run(stage);
   return peer;
 }
@@ -216,7 +216,7 @@ TEST(answer_is_asked_for_as_the_peer_takes_it) {
   source.size = 10000;
   peer->is_stuck = true;
   memory_set_window(peer->memory, 40000);
-  peer_send_bytes(peer, GET, strlen(GET));
+  peer_send_text(peer, GET);
   for (int i = 0; i < 10; i++) stage_run(stage);
   int asked = source.asked;
   CHECK(asked >= 5 && asked <= 7); /* the window, and 16 KiB that wait */
@@ -254,7 +254,7 @@ TEST(answer_goes_on_for_who_only_listens) {
   struct stage *stage = open_stage("", '?');
   struct peer *peer = ask(stage, GET);
 
-  peer_send_bytes(peer, GET, strlen(GET)); /* is answered too */
+  peer_send_text(peer, GET); /* is answered too */
   memory_send_fin(peer->memory);
   stage_run(stage);
   CHECK(!memory_is_shut_down(peer->memory));

@@ -107,7 +107,7 @@ TEST(client_handshake_is_one_that_the_server_takes) {
   static struct http_head head;
   struct buffer bytes = {0};
   struct refusal refusal;
-  char key[CLIENT_KEY_SIZE], other[CLIENT_KEY_SIZE];
+  char key[HANDSHAKE_KEY_SIZE], other[HANDSHAKE_KEY_SIZE];
   CHECK(client_handshake_key(key));
   CHECK(client_handshake_key(other));
   CHECK(memcmp(key, other, sizeof key) != 0);

@@ -14,7 +14,7 @@ struct ringer {
 };
 
 static void ring(struct alarm *alarm) {
-  struct ringer *ringer = HEAP_OWNER(alarm, struct ringer, alarm);
+  struct ringer *ringer = OWNER_OF(alarm, struct ringer, alarm);
 
   CHECK(!clock_has(alarm));
   ringer->rings[ringer->count++] = clock_now(&clock.face);
@@ -100,8 +100,8 @@ TEST(clock_rings_in_the_order_in_which_alarms_were_set) {
     noting[i].alarm.ring = NULL;
   }
   for (struct heap_node *node; (node = clock.face.alarms.first);) {
-    struct alarm *alarm = HEAP_OWNER(node, struct alarm, node);
-    order[rung++] = HEAP_OWNER(alarm, struct noting, alarm)->number;
+    struct alarm *alarm = OWNER_OF(node, struct alarm, node);
+    order[rung++] = OWNER_OF(alarm, struct noting, alarm)->number;
     clock_clear(&clock.face, alarm);
   }
   CHECK_EQ(rung, ALARMS);

@@ -21,14 +21,3 @@ TEST(close_code_knows_what_may_be_sent) {
     CHECK_EQ(close_code_is_sendable(code), is_good(code));
   }
 }
-
-TEST(close_code_has_names) {
-  CHECK_TEXT(close_code_name(1002), "protocol error");
-  CHECK_TEXT(close_code_name(1006), "abnormal closure");
-  CHECK_TEXT(close_code_name(1015), "");
-  CHECK_TEXT(close_code_name(3000), "");
-  for (int code = 1000; code <= 1014; code++) {
-    check_context("code %d", code);
-    CHECK_EQ(close_code_name(code)[0] != '\0', code != 1004);
-  }
-}

@@ -37,7 +37,7 @@ static struct stage *open_stage(bool is_dedicated) {
 static struct peer *join(struct stage *stage, const char *handshake) {
   struct peer *peer = stage_connect(stage);
 
-  peer_send_bytes(peer, handshake, strlen(handshake));
+  peer_send_text(peer, handshake);
   stage_run(stage);
   peer_heard(peer);
   stage_events(stage);
@@ -305,7 +305,7 @@ static bool play_starved(uint64_t nth, bool is_sticky, bool is_dedicated) {
   stage->endpoint.limits.deflate.threshold = 0;
   starve(STARVE_CORE, nth, is_sticky);
   struct peer *peer = stage_connect(stage);
-  peer_send_bytes(peer, PLAIN, strlen(PLAIN));
+  peer_send_text(peer, PLAIN);
   stage_run(stage);
   if (has_agreed(peer)) echo_back(stage, peer);
   bool was_starved = starve_end();

@@ -97,7 +97,8 @@ static void tear_down(void) {
 }
 
 static void listen_at(const char *host) {
-  CHECK_EQ(listener_open_tcp(&loop, host, 0, on_accepted, NULL, &listener), 0);
+  CHECK_EQ(listener_open_tcp(&loop, host, 0, 0, on_accepted, NULL, &listener),
+           0);
 }
 
 /* A port that nobody listens on. */
@@ -146,7 +147,8 @@ TEST(dial_tries_every_address_of_a_name) {
 
 TEST(dial_connects_over_ipv6) {
   set_up();
-  int error = listener_open_tcp(&loop, "::1", 0, on_accepted, NULL, &listener);
+  int error =
+      listener_open_tcp(&loop, "::1", 0, 0, on_accepted, NULL, &listener);
   if (error) {
     CHECK(error == UV_EADDRNOTAVAIL || error == UV_EAFNOSUPPORT);
   } else {
@@ -372,7 +374,7 @@ static void dial_secure(dial_done done) {
   char error[TLS_ERROR_MAX];
   securing = tls_server_new(NULL, tls_test_server(), error);
   CHECK(securing != NULL);
-  CHECK_EQ(listener_open_tcp(&loop, "127.0.0.1", 0, on_accepted_secure, NULL,
+  CHECK_EQ(listener_open_tcp(&loop, "127.0.0.1", 0, 0, on_accepted_secure, NULL,
                              &listener),
            0);
   struct dial_target target = {.host = "127.0.0.1",

@@ -7,7 +7,10 @@
 #include "base/log.h"
 #include "base/pool.h"
 #include "check.h"
-#include "script/internal.h"
+#include "script/connection_object.h"
+#include "script/endpoint.h"
+#include "script/state.h"
+#include "script/strand.h"
 #include "support_stage.h"
 
 #include <errno.h>
@@ -175,7 +178,7 @@ static void step(void) {
 static void check_queues(void) {
   struct list *link = stage->server.connections.next;
   for (; link != &stage->server.connections; link = link->next) {
-    struct connection *conn = LIST_OWNER(link, struct connection, in_server);
+    struct connection *conn = OWNER_OF(link, struct connection, in_server);
     CHECK(strand_queued(conn) <= QUEUE_MOST + 8);
   }
 }

@@ -4,6 +4,7 @@
  * smuggling.
  */
 #include "check.h"
+#include "proto/http_bytes.h"
 #include "proto/http_head.h"
 
 #include <stdio.h>

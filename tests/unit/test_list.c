@@ -16,10 +16,10 @@ static const char *names(struct list *list) {
   size_t count = 0, backwards = 0;
 
   for (struct list *link = list->next; link != list; link = link->next) {
-    forth[count++] = LIST_OWNER(link, struct item, link)->name;
+    forth[count++] = OWNER_OF(link, struct item, link)->name;
   }
   for (struct list *link = list->prev; link != list; link = link->prev) {
-    back[backwards++] = LIST_OWNER(link, struct item, link)->name;
+    back[backwards++] = OWNER_OF(link, struct item, link)->name;
   }
   forth[count] = '\0';
   if (!CHECK_EQ(count, backwards)) return forth;

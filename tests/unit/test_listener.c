@@ -201,7 +201,7 @@ static void connect_tcp(void) {
 
 static void listen_tcp(void) {
   CHECK_EQ(
-      listener_open_tcp(&loop, "127.0.0.1", 0, on_accepted, &end, &listener),
+      listener_open_tcp(&loop, "127.0.0.1", 0, 0, on_accepted, &end, &listener),
       0);
   CHECK(listener_port(listener) > 0);
 }
@@ -233,10 +233,11 @@ TEST(listener_accepts_and_knows_the_peer) {
 TEST(listener_accepts_names_and_ipv6) {
   set_up();
   CHECK_EQ(
-      listener_open_tcp(&loop, "localhost", 0, on_accepted, &end, &listener),
+      listener_open_tcp(&loop, "localhost", 0, 0, on_accepted, &end, &listener),
       0);
   listener_close(listener);
-  int error = listener_open_tcp(&loop, "::1", 0, on_accepted, &end, &listener);
+  int error =
+      listener_open_tcp(&loop, "::1", 0, 0, on_accepted, &end, &listener);
   CHECK(error == 0 || error == UV_EADDRNOTAVAIL || error == UV_EAFNOSUPPORT);
   if (error) listener = NULL;
   tear_down();
@@ -247,19 +248,20 @@ TEST(listener_says_why_it_cannot_listen) {
 
   set_up();
   listen_tcp();
-  CHECK_EQ(listener_open_tcp(&loop, "127.0.0.1", listener_port(listener),
+  CHECK_EQ(listener_open_tcp(&loop, "127.0.0.1", listener_port(listener), 0,
                              on_accepted, &end, &second),
            UV_EADDRINUSE);
-  CHECK_EQ(listener_open_tcp(&loop, "192.0.2.1", 0, on_accepted, &end, &second),
-           UV_EADDRNOTAVAIL);
   CHECK_EQ(
-      listener_open_tcp(&loop, "127.0.0.1", -1, on_accepted, &end, &second),
-      UV_EINVAL);
+      listener_open_tcp(&loop, "192.0.2.1", 0, 0, on_accepted, &end, &second),
+      UV_EADDRNOTAVAIL);
   CHECK_EQ(
-      listener_open_tcp(&loop, "127.0.0.1", 65536, on_accepted, &end, &second),
+      listener_open_tcp(&loop, "127.0.0.1", -1, 0, on_accepted, &end, &second),
       UV_EINVAL);
-  CHECK(listener_open_tcp(&loop, "no.such.host.invalid", 0, on_accepted, &end,
-                          &second) < 0);
+  CHECK_EQ(listener_open_tcp(&loop, "127.0.0.1", 65536, 0, on_accepted, &end,
+                             &second),
+           UV_EINVAL);
+  CHECK(listener_open_tcp(&loop, "no.such.host.invalid", 0, 0, on_accepted,
+                          &end, &second) < 0);
   CHECK(listener_open_pipe(&loop, "/nowhere/socket", -1, on_accepted, &end,
                            &second) < 0);
   CHECK(second == NULL);
@@ -273,7 +275,8 @@ TEST(listener_says_when_there_is_no_memory) {
   set_up();
   for (uint64_t n = 1; error && n < 50; n++) {
     mem_fail_at(n, false);
-    error = listener_open_tcp(&loop, "127.0.0.1", 0, on_accepted, &end, &made);
+    error =
+        listener_open_tcp(&loop, "127.0.0.1", 0, 0, on_accepted, &end, &made);
     mem_fail_at(0, false);
     CHECK(error == 0 || made == NULL);
   }
@@ -307,9 +310,9 @@ TEST(listener_stops_at_once) {
   listener_close(listener);
   listener = NULL;
   some_turns();
-  CHECK_EQ(
-      listener_open_tcp(&loop, "127.0.0.1", port, on_accepted, &end, &listener),
-      0);
+  CHECK_EQ(listener_open_tcp(&loop, "127.0.0.1", port, 0, on_accepted, &end,
+                             &listener),
+           0);
   tear_down();
 }
 
@@ -322,9 +325,9 @@ static void close_at_once(void *owner, struct transport *transport) {
 /* A transport that its owner never took. */
 TEST(listener_transport_may_be_closed_without_an_owner) {
   set_up();
-  CHECK_EQ(
-      listener_open_tcp(&loop, "127.0.0.1", 0, close_at_once, NULL, &listener),
-      0);
+  CHECK_EQ(listener_open_tcp(&loop, "127.0.0.1", 0, 0, close_at_once, NULL,
+                             &listener),
+           0);
   connect_tcp();
   UNTIL(client.is_connected);
   client_starts_reading();
@@ -683,7 +686,7 @@ TEST(listener_takes_ipv4_over_ipv6_unless_told_not_to) {
 
   set_up();
   if (has_ipv6()) {
-    CHECK_EQ(listener_open_tcp(&loop, "::", 0, on_accepted, &end, &listener),
+    CHECK_EQ(listener_open_tcp(&loop, "::", 0, 0, on_accepted, &end, &listener),
              0);
     connect_tcp();
     UNTIL(client.is_connected && accepted == 1);
@@ -692,16 +695,16 @@ TEST(listener_takes_ipv4_over_ipv6_unless_told_not_to) {
     int port = listener_port(listener);
     listener_close(listener);
     some_turns();
-    CHECK_EQ(listener_open_tcp_with(&loop, "::", port, LISTENER_SIX_ONLY,
-                                    on_accepted, &end, &listener),
+    CHECK_EQ(listener_open_tcp(&loop, "::", port, LISTENER_SIX_ONLY,
+                               on_accepted, &end, &listener),
              0);
-    CHECK_EQ(
-        listener_open_tcp(&loop, "127.0.0.1", port, on_accepted, &end, &second),
-        0);
+    CHECK_EQ(listener_open_tcp(&loop, "127.0.0.1", port, 0, on_accepted, &end,
+                               &second),
+             0);
     listener_close(second);
   }
-  CHECK_EQ(listener_open_tcp_with(&loop, "127.0.0.1", 0, LISTENER_SIX_ONLY,
-                                  on_accepted, &end, &second),
+  CHECK_EQ(listener_open_tcp(&loop, "127.0.0.1", 0, LISTENER_SIX_ONLY,
+                             on_accepted, &end, &second),
            UV_EINVAL);
   tear_down();
 }

@@ -11,7 +11,9 @@
  */
 #include "base/log.h"
 #include "check.h"
-#include "script/internal.h"
+#include "script/connection_object.h"
+#include "script/endpoint.h"
+#include "script/state.h"
 #include "support_stage.h"
 
 #include <errno.h>

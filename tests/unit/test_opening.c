@@ -62,13 +62,13 @@ static struct peer *ask(struct stage *stage) {
 }
 
 /* The key of the request, which is taken. */
-static void read_key(struct peer *peer, char key[CLIENT_KEY_SIZE]) {
+static void read_key(struct peer *peer, char key[HANDSHAKE_KEY_SIZE]) {
   static const char name[] = "Sec-WebSocket-Key: ";
   const char *request = peer_heard_raw(peer);
   const char *at = strstr(request, name);
   CHECK(strncmp(request, "GET /chat HTTP/1.1\r\nHost: a.example\r\n", 37) == 0);
   CHECK(strstr(request, "\r\nOrigin: http://b\r\n\r\n") != NULL);
-  if (CHECK(at != NULL)) memcpy(key, at + sizeof name - 1, CLIENT_KEY_SIZE);
+  if (CHECK(at != NULL)) memcpy(key, at + sizeof name - 1, HANDSHAKE_KEY_SIZE);
   peer->has_head = true;
 }
 
@@ -76,7 +76,7 @@ static void read_key(struct peer *peer, char key[CLIENT_KEY_SIZE]) {
  */
 static size_t write_101(struct peer *peer, const char *more, char *text,
                         size_t size) {
-  char key[CLIENT_KEY_SIZE] = "", accept[HANDSHAKE_ACCEPT_SIZE];
+  char key[HANDSHAKE_KEY_SIZE] = "", accept[HANDSHAKE_ACCEPT_SIZE];
   read_key(peer, key);
   CHECK_EQ(handshake_accept((struct slice){key, sizeof key}, accept), 0);
   return (size_t)snprintf(text, size,
@@ -100,10 +100,6 @@ static struct peer *ask_and_accept(struct stage *stage) {
   CHECK_EQ(told.opened, 1);
   CHECK_TEXT(stage_events(stage), "open");
   return peer;
-}
-
-static void send_text(struct peer *peer, const char *text) {
-  peer_send_bytes(peer, text, strlen(text));
 }
 
 TEST(opening_asks_and_is_open) {
@@ -293,7 +289,7 @@ TEST(opening_bounds_what_it_reads) {
   for (int i = 0; i < 2; i++) {
     struct stage *stage = stage_open();
     struct peer *peer = ask(stage);
-    send_text(peer, heads[i]);
+    peer_send_text(peer, heads[i]);
     for (int n = 0; n < 100 && told.failed == 0; n++) {
       peer_send_bytes(peer, page, sizeof page);
       stage_run(stage);
@@ -305,10 +301,10 @@ TEST(opening_bounds_what_it_reads) {
   }
   struct stage *stage = stage_open();
   struct peer *peer = ask(stage);
-  send_text(peer, "HTTP/1.1 101 ");
+  peer_send_text(peer, "HTTP/1.1 101 ");
   for (int n = 0; n < 100 && told.failed == 0; n++) {
-    send_text(peer,
-              "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
+    peer_send_text(
+        peer, "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
               "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
               "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
               "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa");
@@ -322,7 +318,7 @@ TEST(opening_does_not_wait_for_100_for_ever) {
   struct stage *stage = stage_open();
   struct peer *peer = ask(stage);
   for (int i = 0; i < 20; i++) {
-    send_text(peer, "HTTP/1.1 100 Continue\r\n\r\n");
+    peer_send_text(peer, "HTTP/1.1 100 Continue\r\n\r\n");
     stage_run(stage);
   }
   CHECK_EQ(told.failed, 1);
@@ -332,7 +328,7 @@ TEST(opening_does_not_wait_for_100_for_ever) {
 TEST(opening_gives_up_in_time) {
   struct stage *stage = stage_open();
   struct peer *peer = ask(stage);
-  send_text(peer, "HTTP/1.1 1");
+  peer_send_text(peer, "HTTP/1.1 1");
   stage_wait(stage, TIMEOUT - 500);
   CHECK_EQ(told.failed, 0);
   stage_wait(stage, 1000);
@@ -340,7 +336,7 @@ TEST(opening_gives_up_in_time) {
   CHECK(strstr(told.reason, "no answer to the handshake in time") != NULL);
   CHECK(peer->memory == NULL);
   peer = ask(stage);
-  send_text(peer, "HTTP/1.1 401 No\r\n\r\nbo");
+  peer_send_text(peer, "HTTP/1.1 401 No\r\n\r\nbo");
   stage_run(stage);
   stage_wait(stage, TIMEOUT + 500);
   CHECK(strstr(told.reason, "body took too long") != NULL);
@@ -463,7 +459,7 @@ TEST(opening_does_not_count_as_a_client) {
   stage->server.max_connections = 1;
   ask_and_accept(stage);
   struct peer *client = stage_connect(stage);
-  send_text(client, STAGE_HANDSHAKE);
+  peer_send_text(client, STAGE_HANDSHAKE);
   stage_run(stage);
   CHECK_TEXT(peer_heard(client), "101");
   struct peer *second = stage_connect(stage);

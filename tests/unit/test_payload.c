@@ -37,6 +37,16 @@ TEST(payload_is_freed_with_its_last_reference) {
   CHECK_EQ(mem_in_use(), before);
 }
 
+TEST(payload_copies_bytes) {
+  struct payload *payload = payload_copy(SLICE("Hello"));
+
+  CHECK_BYTES(payload->head, payload->head_length, "Hello", 5);
+  payload_drop(payload);
+  payload = payload_copy((struct slice){NULL, 0});
+  CHECK_EQ(payload_length(payload), 0);
+  payload_drop(payload);
+}
+
 TEST(payload_may_be_empty) {
   struct payload *payload = payload_new(0);
 

@@ -45,7 +45,7 @@ static struct peer *send_text(struct stage *stage, const char *text) {
   struct peer *peer = stage_connect(stage);
 
   stage_run(stage);
-  peer_send_bytes(peer, text, strlen(text));
+  peer_send_text(peer, text);
   stage_run(stage);
   return peer;
 }

@@ -10,6 +10,7 @@
 #include "base/mem.h"
 #include "check.h"
 #include "proto/reader.h"
+#include "support_replay.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -17,18 +18,11 @@
 
 #define KEY0 "00000000 "
 
-struct vector {
-  const char *name, *bytes, *events;
-  size_t decisive; /* how many bytes it takes to see the violation; 0: none */
-  uint64_t max;    /* 0: 1 MiB */
-  enum reader_role role;
-};
-
 static const struct vector vectors[] = {
     /* Good. */
     {"the example of 5.7", "81 85 37FA213D 7F9F4D5158", "text Hello", 0, 0, 0},
     {"unmasked, from a server", "81 05 'Hello' 89 00 82 01 FF",
-     "text Hello; ping; binary <FF>", 0, 0, READER_CLIENT},
+     "text Hello; ping; binary <FF>", 0, 0, VECTOR_OF_SERVER},
     {"empty text", "81 80 " KEY0, "text", 0, 0, 0},
     {"empty binary", "82 80 01020304", "binary", 0, 0, 0},
     {"NUL in text", "81 83 " KEY0 "'a' 00 'b'", "text a<00>b", 0, 0, 0},
@@ -126,7 +120,7 @@ static const struct vector vectors[] = {
     {"an unmasked frame", "81 05 'Hello'", "violation 1002", 2, 0, 0},
     {"an unmasked close", "88 00", "violation 1002", 2, 0, 0},
     {"a masked frame, from a server", "81 85 37FA213D 7F9F4D5158",
-     "violation 1002", 2, 0, READER_CLIENT},
+     "violation 1002", 2, 0, VECTOR_OF_SERVER},
     {"a GET after the handshake", "'GET / HTTP/1.1'", "violation 1002", 1, 0,
      0},
     {"a control frame of 126", "89 FE 007E " KEY0 "'p' x126", "violation 1002",
@@ -181,200 +175,33 @@ static const struct vector vectors[] = {
 
 enum { VECTORS = sizeof vectors / sizeof *vectors };
 
-/* What one replay of a vector has seen. */
-struct replay {
-  const struct vector *vector;
-  struct reader reader;
-  char events[1024];
-  size_t fed, decided; /* bytes; at the violation */
-  int64_t held;        /* memory before it */
-  bool ran_out;
-};
-
-static void append(struct replay *replay, const char *text) {
-  size_t length = strlen(replay->events);
-
-  snprintf(replay->events + length, sizeof replay->events - length, "%s", text);
-}
-
-static bool is_uniform(const uint8_t *bytes, size_t length) {
-  for (size_t i = 1; i < length; i++) {
-    if (bytes[i] != bytes[0]) return false;
-  }
-  return true;
-}
-
-static void append_payload(struct replay *replay, const uint8_t *bytes,
-                           size_t length) {
-  char text[32];
-  bool is_run = length > 32 && is_uniform(bytes, length);
-
-  for (size_t i = 0; i < (is_run ? 1 : length); i++) {
-    bool is_plain = bytes[i] >= ' ' && bytes[i] < 0x7F;
-    snprintf(text, sizeof text, is_plain ? "%c" : "<%02X>", bytes[i]);
-    append(replay, text);
-  }
-  if (!is_run) return;
-  snprintf(text, sizeof text, " x%zu", length);
-  append(replay, text);
-}
-
-static void append_event(struct replay *replay, enum reader_result result,
-                         const struct reader_event *event) {
-  static const char *const names[] = {
-      "?", "text", "binary", "ping", "pong", "close", "violation", "no memory"};
-  char code[16];
-
-  if (replay->events[0]) append(replay, "; ");
-  append(replay, names[result]);
-  if (event->code) {
-    snprintf(code, sizeof code, " %d", event->code);
-    append(replay, code);
-  }
-  if (event->length > 0) append(replay, " ");
-  append_payload(replay, event->data, event->length);
-}
-
-static void check_reason(const char *reason) {
-  if (!CHECK(reason != NULL)) return;
-  CHECK(strlen(reason) > 10 && strlen(reason) <= 123);
-  for (const char *at = reason; *at; at++) CHECK(*at >= ' ' && *at < 0x7F);
-}
-
-static void start(void *context) {
-  struct replay *replay = context;
-
-  replay->events[0] = '\0';
-  replay->fed = replay->decided = 0;
-  replay->held = mem_in_use();
-  replay->ran_out = false;
-  reader_init(&replay->reader, replay->vector->role,
-              replay->vector->max ? replay->vector->max : 1 << 20);
-}
-
-static void check_sticks(struct replay *replay, enum reader_result result) {
-  struct reader_event event;
-  const uint8_t *unused;
-
-  CHECK_EQ(reader_next(&replay->reader, &event), result);
-  CHECK_EQ(reader_unused(&replay->reader, &unused), 0);
-  CHECK(!reader_is_mid_message(&replay->reader));
-  CHECK_EQ(mem_in_use(), replay->held);
-}
-
-static void feed(void *context, uint8_t *piece, size_t length) {
-  struct replay *replay = context;
-  struct reader_event event;
-  enum reader_result result;
-  bool is_over = replay->decided > 0 || replay->ran_out;
-
-  reader_feed(&replay->reader, piece, length);
-  replay->fed += length;
-  while ((result = reader_next(&replay->reader, &event)) != READER_NEED_MORE) {
-    if (!is_over) append_event(replay, result, &event);
-    if (result != READER_VIOLATION && result != READER_NO_MEMORY) {
-      CHECK(!is_over);
-      continue;
-    }
-    if (result == READER_VIOLATION) check_reason(event.reason);
-    if (result == READER_NO_MEMORY) replay->ran_out = true;
-    if (!is_over) replay->decided = replay->fed;
-    check_sticks(replay, result);
-    return;
-  }
-}
-
-static void finish(void *context) {
-  struct replay *replay = context;
-
-  CHECK_TEXT(replay->events, replay->vector->events);
-  if (!reader_is_mid_message(&replay->reader)) {
-    CHECK_EQ(mem_in_use(), replay->held);
-  }
-  reader_free(&replay->reader);
-  CHECK_EQ(mem_in_use(), replay->held);
-}
-
-static void feed_bytewise(struct replay *replay, const uint8_t *bytes,
-                          size_t length) {
-  for (size_t i = 0; i < length; i++) feed(replay, guarded(bytes + i, 1), 1);
-}
-
 TEST(reader_makes_the_same_events_however_it_is_cut) {
-  for (size_t i = 0; i < VECTORS; i++) {
-    struct replay replay = {.vector = &vectors[i]};
-    struct chop_user user = {start, feed, finish, &replay};
-    size_t length;
-    uint8_t *bytes = bytes_of(vectors[i].bytes, &length);
-    check_context("%s", vectors[i].name);
-    chop(bytes, length, &user);
-    free(bytes);
-  }
+  replay_cut_anywhere(vectors, VECTORS);
 }
 
 TEST(reader_sees_a_violation_at_the_byte_that_decides) {
-  for (size_t i = 0; i < VECTORS; i++) {
-    struct replay replay = {.vector = &vectors[i]};
-    size_t length;
-    uint8_t *bytes = bytes_of(vectors[i].bytes, &length);
-    check_context("%s", vectors[i].name);
-    start(&replay);
-    feed_bytewise(&replay, bytes, length);
-    CHECK_EQ(replay.decided, vectors[i].decisive);
-    finish(&replay);
-    free(bytes);
-  }
-}
-
-/* One replay with the n-th allocation failing; was there an n-th? */
-static bool replay_starved(struct replay *replay, const uint8_t *bytes,
-                           size_t length, uint64_t nth, bool sticky) {
-  start(replay);
-  mem_fail_at(nth, sticky);
-  feed_bytewise(replay, bytes, length);
-  bool had_nth = mem_requests() >= nth;
-  mem_fail_at(0, false);
-  CHECK_EQ(replay->ran_out, had_nth);
-  if (had_nth) {
-    CHECK(strstr(replay->events, "no memory") != NULL);
-    reader_free(&replay->reader);
-    CHECK_EQ(mem_in_use(), replay->held);
-  } else {
-    finish(replay);
-  }
-  return had_nth;
+  replay_to_the_byte(vectors, VECTORS);
 }
 
 TEST(reader_survives_each_failing_allocation) {
-  for (size_t i = 0; i < VECTORS; i++) {
-    struct replay replay = {.vector = &vectors[i]};
-    size_t length;
-    uint8_t *bytes = bytes_of(vectors[i].bytes, &length);
-    check_context("%s", vectors[i].name);
-    for (uint64_t n = 1; replay_starved(&replay, bytes, length, n, false);
-         n++) {
-    }
-    for (uint64_t n = 1; replay_starved(&replay, bytes, length, n, true); n++) {
-    }
-    free(bytes);
-  }
+  replay_starved(vectors, VECTORS);
 }
 
 TEST(reader_needs_no_memory_for_whole_messages) {
   struct vector vector = {"", "", "", 0, 0, 0};
-  struct replay replay = {.vector = &vector};
+  struct replay replay;
   size_t length;
   uint8_t *bytes = bytes_of("81 85 " KEY0 "'Hello' 82 FE 00C8 " KEY0 "'a' x200 "
                             "89 81 " KEY0 "'p' 88 82 " KEY0 "03E8",
                             &length);
 
   mem_fail_at(1, true);
-  start(&replay);
-  feed(&replay, guarded(bytes, length), length);
+  replay_start(&replay, &vector);
+  replay_feed(&replay, guarded(bytes, length), length);
   CHECK_TEXT(replay.events, "text Hello; binary a x200; ping p; close 1000");
   CHECK_EQ(mem_requests(), 0);
   mem_fail_at(0, false);
-  reader_free(&replay.reader);
+  replay_end(&replay);
   free(bytes);
 }
 

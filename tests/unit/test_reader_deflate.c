@@ -7,6 +7,7 @@
 #include "check.h"
 #include "proto/deflater.h"
 #include "proto/reader.h"
+#include "support_replay.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -15,245 +16,119 @@
 #define KEY0  "00000000 "
 #define HELLO "F248CDC9C90700 " /* 7 bytes */
 
-struct vector {
-  const char *name, *bytes, *events;
-  size_t decisive; /* how many bytes it takes to see the violation; 0: none */
-  uint64_t max;    /* 0: 1 MiB */
-  bool keeps_context;
-};
+#define FRESH   VECTOR_IS_DEFLATED
+#define CONTEXT (VECTOR_IS_DEFLATED | VECTOR_KEEPS_CONTEXT)
 
 static const struct vector vectors[] = {
-    {"7.2.3.1 one frame", "C1 87 " KEY0 HELLO, "text Hello", 0, 0, false},
+    {"7.2.3.1 one frame", "C1 87 " KEY0 HELLO, "text Hello", 0, 0, FRESH},
     {"7.2.3.1 in fragments", "41 83 " KEY0 "F248CD 80 84 " KEY0 "C9C90700",
-     "text Hello", 0, 0, false},
+     "text Hello", 0, 0, FRESH},
     {"7.2.3.2 with a context", "C1 87 " KEY0 HELLO "C1 85 " KEY0 "F200110000",
-     "text Hello; text Hello", 0, 0, true},
+     "text Hello; text Hello", 0, 0, CONTEXT},
     {"7.2.3.2 without one", "C1 87 " KEY0 HELLO "C1 87 " KEY0 HELLO,
-     "text Hello; text Hello", 0, 0, false},
+     "text Hello; text Hello", 0, 0, FRESH},
     {"7.2.3.3 D29 a stored block", "C1 8B " KEY0 "000500FAFF 'Hello' 00",
-     "text Hello", 0, 0, false},
+     "text Hello", 0, 0, FRESH},
     {"7.2.3.4 D28 a last block", "C1 88 " KEY0 "F348CDC9C9070000", "text Hello",
-     0, 0, false},
+     0, 0, FRESH},
     {"7.2.3.4 D28 and a context",
      "C1 88 " KEY0 "F348CDC9C9070000 C1 85 " KEY0 "F200110000",
-     "text Hello; text Hello", 0, 0, true},
+     "text Hello; text Hello", 0, 0, CONTEXT},
     {"7.2.3.5 two blocks", "C1 8D " KEY0 "F24805000000FFFFCAC9C90700",
-     "text Hello", 0, 0, false},
+     "text Hello", 0, 0, FRESH},
     {"7.2.3.6 D30 an empty message", "C1 81 " KEY0 "00 C2 81 " KEY0 "00",
-     "text; binary", 0, 0, false},
-    {"an empty one of no bytes", "C2 80 " KEY0, "binary", 0, 0, false},
+     "text; binary", 0, 0, FRESH},
+    {"an empty one of no bytes", "C2 80 " KEY0, "binary", 0, 0, FRESH},
     {"an empty one in empty fragments", "41 80 " KEY0 "80 80 " KEY0, "text", 0,
-     0, false},
+     0, FRESH},
     {"empty fragments round it",
      "42 80 " KEY0 "00 87 " KEY0 HELLO "00 80 " KEY0 "80 80 " KEY0,
-     "binary Hello", 0, 0, false},
+     "binary Hello", 0, 0, FRESH},
     {"D31 frames of one byte and pings",
      "41 81 " KEY0 "F2 00 81 " KEY0 "48 89 82 " KEY0 "'hi' 00 81 " KEY0
      "CD 00 81 " KEY0 "C9 8A 80 " KEY0 "00 81 " KEY0 "C9 00 81 " KEY0
      "07 80 81 " KEY0 "00",
-     "ping hi; pong; text Hello", 0, 0, false},
+     "ping hi; pong; text Hello", 0, 0, FRESH},
     {"D32 messages that are not compressed",
      "81 82 " KEY0 "'ok' C1 87 " KEY0 HELLO "01 81 " KEY0 "'a' 80 81 " KEY0
      "'b' 82 82 " KEY0 "FFFE C1 87 " KEY0 HELLO,
-     "text ok; text Hello; text ab; binary <FF><FE>; text Hello", 0, 0, false},
-    {"a real key", "C1 87 37FA213D C5B2ECF4FEFD21", "text Hello", 0, 0, false},
+     "text ok; text Hello; text ab; binary <FF><FE>; text Hello", 0, 0, FRESH},
+    {"a real key", "C1 87 37FA213D C5B2ECF4FEFD21", "text Hello", 0, 0, FRESH},
     {"a context past what is not compressed",
      "C1 87 " KEY0 HELLO "81 82 " KEY0 "'ok' C1 85 " KEY0 "F200110000",
-     "text Hello; text ok; text Hello", 0, 0, true},
+     "text Hello; text ok; text Hello", 0, 0, CONTEXT},
     {"binary need not be text", "C2 88 " KEY0 "00 0200 FDFF FFFE 00",
-     "binary <FF><FE>", 0, 0, false},
+     "binary <FF><FE>", 0, 0, FRESH},
     {"close inside a compressed message",
-     "41 83 " KEY0 "F248CD 88 82 " KEY0 "03E8", "close 1000", 0, 0, false},
+     "41 83 " KEY0 "F248CD 88 82 " KEY0 "03E8", "close 1000", 0, 0, FRESH},
 
     /* Reserved bits. */
     {"D21 RSV1 on a continuation", "41 83 " KEY0 "F248CD C0 84 " KEY0,
-     "violation 1002", 10, 0, false},
+     "violation 1002", 10, 0, FRESH},
     {"D21 RSV1 on a continuation of a plain message",
-     "01 81 " KEY0 "'a' C0 84 " KEY0, "violation 1002", 8, 0, false},
-    {"D22 RSV1 on a ping", "C9 80 " KEY0, "violation 1002", 1, 0, false},
-    {"D22 RSV1 on a pong", "CA 80 " KEY0, "violation 1002", 1, 0, false},
-    {"D22 RSV1 on a close", "C8 80 " KEY0, "violation 1002", 1, 0, false},
-    {"D23 RSV2", "A1 80 " KEY0, "violation 1002", 1, 0, false},
-    {"D23 RSV3", "91 80 " KEY0, "violation 1002", 1, 0, false},
-    {"D23 RSV1 and RSV2", "E1 80 " KEY0, "violation 1002", 1, 0, false},
-    {"RSV1 with opcode 3", "C3 80 " KEY0, "violation 1002", 1, 0, false},
+     "01 81 " KEY0 "'a' C0 84 " KEY0, "violation 1002", 8, 0, FRESH},
+    {"D22 RSV1 on a ping", "C9 80 " KEY0, "violation 1002", 1, 0, FRESH},
+    {"D22 RSV1 on a pong", "CA 80 " KEY0, "violation 1002", 1, 0, FRESH},
+    {"D22 RSV1 on a close", "C8 80 " KEY0, "violation 1002", 1, 0, FRESH},
+    {"D23 RSV2", "A1 80 " KEY0, "violation 1002", 1, 0, FRESH},
+    {"D23 RSV3", "91 80 " KEY0, "violation 1002", 1, 0, FRESH},
+    {"D23 RSV1 and RSV2", "E1 80 " KEY0, "violation 1002", 1, 0, FRESH},
+    {"RSV1 with opcode 3", "C3 80 " KEY0, "violation 1002", 1, 0, FRESH},
     {"a compressed message inside another",
-     "41 83 " KEY0 "F248CD C1 87 " KEY0 HELLO, "violation 1002", 10, 0, false},
+     "41 83 " KEY0 "F248CD C1 87 " KEY0 HELLO, "violation 1002", 10, 0, FRESH},
     {"a compressed message inside a plain one",
-     "01 81 " KEY0 "'a' C1 87 " KEY0 HELLO, "violation 1002", 8, 0, false},
+     "01 81 " KEY0 "'a' C1 87 " KEY0 HELLO, "violation 1002", 8, 0, FRESH},
 
     /* Bad data. */
     {"D24 no deflate data", "C2 84 " KEY0 "FFFFFFFF", "violation 1007", 10, 0,
-     false},
+     FRESH},
     {"D24 in fragments", "42 82 " KEY0 "FFFF 80 82 " KEY0 "FFFF",
-     "violation 1007", 16, 0, false},
+     "violation 1007", 16, 0, FRESH},
     {"a block that is cut", "C1 84 " KEY0 "F248CDC9", "violation 1007", 10, 0,
-     false},
+     FRESH},
     {"a context that was not kept",
      "C1 87 " KEY0 HELLO "C1 85 " KEY0 "F200110000",
-     "text Hello; violation 1007", 24, 0, false},
+     "text Hello; violation 1007", 24, 0, FRESH},
     {"D25 not UTF-8", "C1 88 " KEY0 "00 0200 FDFF FFFE 00", "violation 1007",
-     14, 0, false},
+     14, 0, FRESH},
     {"D25 the end inside a code point", "C1 88 " KEY0 "00 0200 FDFF E282 00",
-     "violation 1007", 14, 0, false},
+     "violation 1007", 14, 0, FRESH},
     {"D25 in fragments",
      "41 84 " KEY0 "00 0200 FD 00 83 " KEY0 "FF FFFE 80 81 " KEY0 "00",
-     "violation 1007", 26, 0, false},
+     "violation 1007", 26, 0, FRESH},
     {"a code point over two blocks",
      "C1 8D " KEY0 "00 0100 FEFF C3 00 0100 FEFF A4 00", "text <C3><A4>", 0, 0,
-     false},
+     FRESH},
 
     /* Sizes. */
     {"exactly the largest size", "C1 87 " KEY0 HELLO, "text Hello", 0, 5,
-     false},
-    {"one byte over", "C1 87 " KEY0 HELLO, "violation 1009", 13, 4, false},
-    {"nothing but empty is allowed", "C1 81 " KEY0 "00", "text", 0, 0, false},
+     FRESH},
+    {"one byte over", "C1 87 " KEY0 HELLO, "violation 1009", 13, 4, FRESH},
+    {"nothing but empty is allowed", "C1 81 " KEY0 "00", "text", 0, 0, FRESH},
     {"much over, in few bytes", "C1 86 " KEY0 "4A4CC4040000", "violation 1009",
-     12, 19, false},
+     12, 19, FRESH},
     {"much, in few bytes", "C1 86 " KEY0 "4A4CC4040000", "text a x20", 0, 20,
-     false},
+     FRESH},
     {"the size counts anew",
      "C1 87 " KEY0 HELLO "C1 87 " KEY0 HELLO "81 85 " KEY0 "'abcde'",
-     "text Hello; text Hello; text abcde", 0, 5, false},
+     "text Hello; text Hello; text abcde", 0, 5, FRESH},
     {"more on the wire than any message needs", "C1 FE 0410 " KEY0,
-     "violation 1009", 4, 10, false},
+     "violation 1009", 4, 10, FRESH},
     {"the same in the sum",
      "42 FE 040F " KEY0 "00 x1039 89 80 " KEY0 "80 81 " KEY0 "00",
-     "ping; violation 1009", 1055, 10, false},
+     "ping; violation 1009", 1055, 10, FRESH},
     {"a plain one gets no more for that", "82 8B " KEY0, "violation 1009", 2,
-     10, false},
+     10, FRESH},
 };
 
 enum { VECTORS = sizeof vectors / sizeof *vectors };
 
-struct replay {
-  const struct vector *vector;
-  struct inflater *inflater;
-  struct reader reader;
-  char events[512];
-  size_t fed, decided; /* bytes; at the violation */
-  int64_t held;
-  bool ran_out;
-};
-
-static void append(struct replay *replay, const char *text) {
-  size_t length = strlen(replay->events);
-
-  snprintf(replay->events + length, sizeof replay->events - length, "%s", text);
-}
-
-static void append_payload(struct replay *replay, const uint8_t *bytes,
-                           size_t length) {
-  char text[32];
-  bool is_run = length > 8;
-
-  for (size_t i = 1; i < length; i++) is_run = is_run && bytes[i] == bytes[0];
-  if (length > 0) append(replay, " ");
-  for (size_t i = 0; i < (is_run ? 1 : length); i++) {
-    bool is_plain = bytes[i] >= ' ' && bytes[i] < 0x7F;
-    snprintf(text, sizeof text, is_plain ? "%c" : "<%02X>", bytes[i]);
-    append(replay, text);
-  }
-  if (!is_run) return;
-  snprintf(text, sizeof text, " x%zu", length);
-  append(replay, text);
-}
-
-static void append_event(struct replay *replay, enum reader_result result,
-                         const struct reader_event *event) {
-  static const char *const names[] = {
-      "?", "text", "binary", "ping", "pong", "close", "violation", "no memory"};
-  char code[16];
-
-  if (replay->events[0]) append(replay, "; ");
-  append(replay, names[result]);
-  if (event->code) {
-    snprintf(code, sizeof code, " %d", event->code);
-    append(replay, code);
-  }
-  append_payload(replay, event->data, event->length);
-}
-
-static void start(void *context) {
-  struct replay *replay = context;
-  const struct vector *vector = replay->vector;
-
-  replay->events[0] = '\0';
-  replay->fed = replay->decided = 0;
-  replay->ran_out = false;
-  replay->held = mem_in_use();
-  replay->inflater = inflater_new(15, vector->keeps_context);
-  reader_init(&replay->reader, READER_SERVER,
-              vector->max ? vector->max : 1 << 20);
-  reader_inflate_with(&replay->reader, replay->inflater);
-}
-
-static void feed(void *context, uint8_t *piece, size_t length) {
-  struct replay *replay = context;
-  struct reader_event event;
-  enum reader_result result;
-  bool is_over = replay->decided > 0 || replay->ran_out;
-
-  reader_feed(&replay->reader, piece, length);
-  replay->fed += length;
-  while ((result = reader_next(&replay->reader, &event)) != READER_NEED_MORE) {
-    if (!is_over) append_event(replay, result, &event);
-    if (result < READER_VIOLATION) {
-      CHECK(!is_over);
-      continue;
-    }
-    if (result == READER_VIOLATION) CHECK(strlen(event.reason) <= 123);
-    if (result == READER_NO_MEMORY) replay->ran_out = true;
-    if (!is_over) replay->decided = replay->fed;
-    return;
-  }
-}
-
-static void end(struct replay *replay) {
-  bool is_mid = reader_is_mid_message(&replay->reader);
-
-  if (!is_mid) CHECK(replay->reader.gathered == NULL);
-  reader_free(&replay->reader);
-  inflater_free(replay->inflater);
-  CHECK_EQ(mem_in_use(), replay->held);
-}
-
-static void finish(void *context) {
-  struct replay *replay = context;
-
-  CHECK_TEXT(replay->events, replay->vector->events);
-  end(replay);
-}
-
-static void feed_bytewise(struct replay *replay, const uint8_t *bytes,
-                          size_t length) {
-  for (size_t i = 0; i < length; i++) feed(replay, guarded(bytes + i, 1), 1);
-}
-
 TEST(reader_inflates_however_it_is_cut) {
-  for (size_t i = 0; i < VECTORS; i++) {
-    struct replay replay = {.vector = &vectors[i]};
-    struct chop_user user = {start, feed, finish, &replay};
-    size_t length;
-    uint8_t *bytes = bytes_of(vectors[i].bytes, &length);
-    check_context("%s", vectors[i].name);
-    chop(bytes, length, &user);
-    free(bytes);
-  }
+  replay_cut_anywhere(vectors, VECTORS);
 }
 
 TEST(reader_judges_a_compressed_message_when_it_is_whole) {
-  for (size_t i = 0; i < VECTORS; i++) {
-    struct replay replay = {.vector = &vectors[i]};
-    size_t length;
-    uint8_t *bytes = bytes_of(vectors[i].bytes, &length);
-    check_context("%s", vectors[i].name);
-    start(&replay);
-    feed_bytewise(&replay, bytes, length);
-    CHECK_EQ(replay.decided, vectors[i].decisive);
-    finish(&replay);
-    free(bytes);
-  }
+  replay_to_the_byte(vectors, VECTORS);
 }
 
 /* D20: every vector that has RSV1 in it is refused where nothing was agreed. */
@@ -271,36 +146,8 @@ TEST(reader_inflates_nothing_that_was_not_agreed_on) {
   free(bytes);
 }
 
-/* One replay with the n-th allocation failing; was there an n-th? */
-static bool replay_starved(struct replay *replay, const uint8_t *bytes,
-                           size_t length, uint64_t nth, bool sticky) {
-  start(replay);
-  mem_fail_at(nth, sticky);
-  feed_bytewise(replay, bytes, length);
-  bool had_nth = mem_requests() >= nth;
-  mem_fail_at(0, false);
-  CHECK_EQ(replay->ran_out, had_nth);
-  if (had_nth) CHECK(strstr(replay->events, "no memory") != NULL);
-  if (had_nth)
-    end(replay);
-  else
-    finish(replay);
-  return had_nth;
-}
-
 TEST(reader_survives_each_failing_allocation_of_inflating) {
-  for (size_t i = 0; i < VECTORS; i++) {
-    struct replay replay = {.vector = &vectors[i]};
-    size_t length;
-    uint8_t *bytes = bytes_of(vectors[i].bytes, &length);
-    check_context("%s", vectors[i].name);
-    for (int sticky = 0; sticky < 2; sticky++) {
-      for (uint64_t n = 1; replay_starved(&replay, bytes, length, n, sticky);
-           n++) {
-      }
-    }
-    free(bytes);
-  }
+  replay_starved(vectors, VECTORS);
 }
 
 /* ---- large ones */

@@ -70,7 +70,7 @@ static const char *answers_to(const char *text, bool *is_ended) {
   struct peer *peer = stage_connect(stage);
 
   stage->decide = tell_body;
-  peer_send_bytes(peer, text, strlen(text));
+  peer_send_text(peer, text);
   stage_run(stage);
   const char *answers = peer_heard_raw(peer);
   *is_ended = memory_is_shut_down(peer->memory);
@@ -118,7 +118,7 @@ TEST(requests_that_expect_100_are_told_to_go_on) {
   const char *head = POST "Content-Length: 2\r\nExpect: 100-continue\r\n\r\n";
 
   stage->decide = tell_body;
-  peer_send_bytes(peer, head, strlen(head));
+  peer_send_text(peer, head);
   stage_run(stage);
   CHECK_TEXT(peer_heard_raw(peer), "HTTP/1.1 100 Continue\r\n\r\n");
   peer_send_bytes(peer, "ab", 2);
@@ -134,8 +134,8 @@ TEST(requests_have_time_limits) {
   const char *part = POST "Content-Length: 5\r\n\r\nHel";
 
   stage->decide = tell_body;
-  peer_send_bytes(peer, get, strlen(get));
-  peer_send_bytes(slow, part, strlen(part));
+  peer_send_text(peer, get);
+  peer_send_text(slow, part);
   stage_run(stage);
   CHECK_TEXT(bodies_of(peer), "<GET >");
   stage_wait(stage, SERVICE_HEADER_TIMEOUT + 2000);
@@ -153,10 +153,10 @@ static void check_drip(const char *start, const char *drip, uint32_t limit) {
 
   check_context("%s", drip);
   stage->decide = tell_body;
-  peer_send_bytes(peer, start, strlen(start));
+  peer_send_text(peer, start);
   stage_run(stage);
   for (uint32_t waited = 0; waited < limit - 1000; waited += 500) {
-    peer_send_bytes(peer, drip, strlen(drip));
+    peer_send_text(peer, drip);
     stage_wait(stage, 500);
   }
   CHECK(!memory_is_shut_down(peer->memory));
@@ -182,7 +182,7 @@ TEST(requests_wait_while_the_client_takes_no_answers) {
 
   stage->decide = tell_body;
   memory_set_window(peer->memory, 1000);
-  for (int i = 0; i < 5000; i++) peer_send_bytes(peer, get, strlen(get));
+  for (int i = 0; i < 5000; i++) peer_send_text(peer, get);
   for (int i = 0; i < 3; i++) stage_run(stage);
   CHECK(connection_buffered(stage->conn) < 200 * 1024);
   memory_set_window(peer->memory, SIZE_MAX);

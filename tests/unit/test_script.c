@@ -11,6 +11,7 @@
 #include "check.h"
 #include "script/script.h"
 #include "support_capture.h"
+#include "support_script.h"
 
 #include <lua.h>
 #include <stdio.h>
@@ -29,33 +30,6 @@ struct rig {
 };
 
 static struct rig rig;
-
-/* ---- Lua's memory */
-
-static struct {
-  uint64_t count, nth; /* 0: none fails */
-  bool is_sticky;
-  int held; /* blocks */
-} lua_memory;
-
-static void *allocate(void *owner, void *block, size_t old_size,
-                      size_t new_size) {
-  (void)owner;
-  if (!block) old_size = 0;
-  if (new_size == 0) {
-    if (block) lua_memory.held--;
-    free(block);
-    return NULL;
-  }
-  lua_memory.count++;
-  bool fails = lua_memory.nth > 0 &&
-               (lua_memory.count == lua_memory.nth ||
-                (lua_memory.is_sticky && lua_memory.count > lua_memory.nth));
-  if (fails && new_size > old_size) return NULL;
-  void *moved = realloc(block, new_size);
-  if (moved && !block) lua_memory.held++;
-  return moved;
-}
 
 /* ---- the rig */
 
@@ -110,7 +84,7 @@ static void start_without_lua_memory(const struct sweep *sweep) {
   memset(&lua_memory, 0, sizeof lua_memory);
   lua_memory.nth = sweep->nth;
   lua_memory.is_sticky = sweep->is_sticky;
-  bool is_up = rig_open(allocate);
+  bool is_up = rig_open(lua_memory_allocate);
   lua_memory.nth = 0;
   CHECK(is_up || lua_memory.count >= sweep->nth);
   rig_close();
@@ -131,7 +105,7 @@ static bool sweep_on(void *argument) {
 /* What LuaJIT needs for a state. It does not survive each failure in there. */
 static uint64_t allocations_of_a_state(void) {
   memset(&lua_memory, 0, sizeof lua_memory);
-  lua_State *L = lua_newstate(allocate, NULL);
+  lua_State *L = lua_newstate(lua_memory_allocate, NULL);
   uint64_t count = lua_memory.count;
   lua_close(L);
   return count;
@@ -140,7 +114,7 @@ static uint64_t allocations_of_a_state(void) {
 /* How many of Lua's allocations it takes to set a script up. */
 static uint64_t allocations_to_start(void) {
   memset(&lua_memory, 0, sizeof lua_memory);
-  CHECK(rig_open(allocate));
+  CHECK(rig_open(lua_memory_allocate));
   uint64_t count = lua_memory.count;
   rig_close();
   CHECK_EQ(lua_memory.held, 0);
@@ -203,28 +177,11 @@ TEST(script_starts_or_fails_without_memory) {
 
 /* ---- app files */
 
-static char folder[64], path[100];
-
-static void write_app(const char *text, size_t length) {
-  strcpy(folder, "/tmp/ratchet-test-XXXXXX");
-  if (!CHECK(mkdtemp(folder) != NULL)) return;
-  snprintf(path, sizeof path, "%s/app.lua", folder);
-  FILE *file = fopen(path, "w");
-  CHECK_EQ(fwrite(text, 1, length, file), length);
-  fclose(file);
-}
-
-static void remove_app(void) {
-  unlink(path);
-  rmdir(folder);
-}
-
 /* Loads an app with one argument; yields the log. */
 static const char *load(const char *text, size_t length, bool is_good) {
   char argument[] = "argument";
-  char *arguments[] = {path, argument, NULL};
+  char *arguments[] = {app_file_make(text, length), argument, NULL};
 
-  write_app(text, length);
   CHECK(rig_open(NULL));
   capture_start();
   bool is_loaded = script_load(rig.script, 2, arguments);
@@ -236,7 +193,7 @@ static const char *load(const char *text, size_t length, bool is_good) {
   CHECK(!script_is_listening(rig.script));
   CHECK_TEXT(script_addresses(rig.script), "");
   rig_close();
-  remove_app();
+  app_file_remove();
   return log;
 }
 
@@ -328,13 +285,12 @@ TEST(script_takes_many_arguments) {
   static char argument[] = "x";
   const char text[] = "assert(select('#', ...) == 299 and arg[299] == 'x')";
 
-  write_app(text, sizeof text - 1);
-  arguments[0] = path;
+  arguments[0] = app_file_make(text, sizeof text - 1);
   for (int i = 1; i < 300; i++) arguments[i] = argument;
   CHECK(rig_open(NULL));
   CHECK(script_load(rig.script, 300, arguments));
   rig_close();
-  remove_app();
+  app_file_remove();
 }
 
 /* Each of ours failing in turn: what is raised can be caught, nothing is lost.
@@ -354,11 +310,10 @@ TEST(script_makes_endpoints_and_topics_or_raises) {
       "if topic then topic.onJoin = print end\n"
       "assert(not topic or next(topic:members()) == nil)\n"
       "if topic then topic.onJoin = nil end\n";
-  char *arguments[] = {path, NULL};
+  char *arguments[] = {app_file_make(text, sizeof text - 1), NULL};
   uint64_t nth = 0;
   bool was_failed = true;
 
-  write_app(text, sizeof text - 1);
   while (was_failed && CHECK(nth < 100)) {
     nth++;
     check_context("allocation %d", (int)nth);
@@ -370,12 +325,11 @@ TEST(script_makes_endpoints_and_topics_or_raises) {
     rig_close();
   }
   CHECK(nth > 3);
-  remove_app();
+  app_file_remove();
 }
 
 static void check_listens(const char *options) {
   char text[300];
-  char *arguments[] = {path, NULL};
 
   snprintf(text, sizeof text,
            "local core = require 'ratchet.core'\n"
@@ -383,13 +337,13 @@ static void check_listens(const char *options) {
            "core.announce('ws://127.0.0.1:' .. it.port)",
            options);
   check_context("%s", options);
-  write_app(text, strlen(text));
+  char *arguments[] = {app_file_make(text, strlen(text)), NULL};
   CHECK(rig_open(NULL));
   CHECK(script_load(rig.script, 1, arguments));
   CHECK(script_is_listening(rig.script));
   CHECK(strncmp(script_addresses(rig.script), "  ws://127.0.0.1:", 17) == 0);
   rig_close();
-  remove_app();
+  app_file_remove();
 }
 
 TEST(script_listens) {

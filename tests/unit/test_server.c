@@ -53,13 +53,6 @@ TEST(server_says_goodbye_to_all) {
   stage_close(stage);
 }
 
-static struct connection *undecided;
-
-static void decide_later(struct stage *stage, struct connection *conn) {
-  (void)stage;
-  undecided = conn;
-}
-
 TEST(server_drains_connections_in_each_state) {
   struct stage *stage = stage_open();
   struct peer *http = stage_connect(stage);
@@ -70,11 +63,12 @@ TEST(server_drains_connections_in_each_state) {
   stage_run(stage);
   peer_send(ending, "88 80 00000000");
   stage_run(stage);
-  stage->decide = decide_later;
+  stage->decide = stage_decide_later;
   deciding = stage_connect(stage);
-  peer_send_bytes(deciding, STAGE_HANDSHAKE, strlen(STAGE_HANDSHAKE));
+  peer_send_text(deciding, STAGE_HANDSHAKE);
   peer_send_bytes(http, "GET", 3);
   stage_run(stage);
+  struct connection *undecided = stage->conn;
   stage_events(stage);
   drain(stage);
   stage_run(stage);
@@ -120,8 +114,8 @@ TEST(server_drains_undecided_requests_in_time) {
   struct stage *stage = stage_open();
   struct peer *peer = stage_connect(stage);
 
-  stage->decide = decide_later;
-  peer_send_bytes(peer, STAGE_HANDSHAKE, strlen(STAGE_HANDSHAKE));
+  stage->decide = stage_decide_later;
+  peer_send_text(peer, STAGE_HANDSHAKE);
   stage_run(stage);
   drain(stage);
   stage_wait(stage, 11100);
@@ -168,7 +162,7 @@ TEST(server_may_be_drained_inside_an_event) {
     check_context("%s", events[i]);
     stage->act_on = events[i];
     stage->act = drain_inside;
-    peer_send_bytes(peer, STAGE_HANDSHAKE, strlen(STAGE_HANDSHAKE));
+    peer_send_text(peer, STAGE_HANDSHAKE);
     peer_frame(peer, OP_TEXT, "a");
     peer_send(peer, "88 82 00000000 03E8");
     memory_send_fin(peer->memory);
@@ -187,7 +181,7 @@ TEST(server_refuses_more_than_it_may_have) {
   stage->server.max_connections = 1;
   first = stage_upgraded(stage);
   second = stage_connect(stage);
-  peer_send_bytes(second, STAGE_HANDSHAKE, strlen(STAGE_HANDSHAKE));
+  peer_send_text(second, STAGE_HANDSHAKE);
   stage_run(stage);
   CHECK_TEXT(stage_events(stage), "2:refused 503");
   CHECK(memory_is_shut_down(second->memory));

@@ -53,3 +53,17 @@ TEST(slice_cuts_an_empty_part_after_the_last_separator) {
   CHECK(is(slice_cut(&rest, ','), ""));
   CHECK(rest.at == NULL);
 }
+
+TEST(slice_reads_numbers) {
+  static const char *const bad[] = {"",   "-1",  "+1",    "1a",
+                                    " 1", "0x1", "123456"};
+  uint64_t value;
+
+  for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+    check_context("%s", bad[i]);
+    CHECK(!slice_number(slice_of(bad[i]), 5, &value));
+  }
+  CHECK(slice_number(SLICE("00042"), 5, &value) && value == 42);
+  CHECK(slice_number(SLICE("9999999999999999999"), 19, &value));
+  CHECK(value == UINT64_C(9999999999999999999));
+}

@@ -22,7 +22,7 @@ static struct wheel wheel;
 static void (*on_timer)(struct timer *timer); /* called in each `expired` */
 
 static void expired(struct wheel *its_wheel, struct wheel_entry *entry) {
-  struct timer *timer = LIST_OWNER(entry, struct timer, entry);
+  struct timer *timer = OWNER_OF(entry, struct timer, entry);
 
   CHECK(its_wheel == &wheel);
   CHECK(list_is_empty(&entry->link));

@@ -1,28 +1,20 @@
 -- reload - changes the app's code while people talk.
 --
 -- The files are loaded to the side (loader), what they made is surveyed, paired with
--- what is live (twins) and brought into it (merge): between two turns of the loop,
--- all or nothing. Whatever fails, every write is taken back (journal), and the old
--- code goes on. lua/README.md, "Changing code", says what an app may rely on.
+-- what is live (pairing, twins) and brought into it (merge), all or nothing (attempt).
+-- Here is what is live, and who asks for another. lua/README.md, "Changing code", says
+-- what an app may rely on.
 
-local Journal = require "ratchet.reload.journal"
-local Merge = require "ratchet.reload.merge"
-local Router = require "ratchet.http.router"
-local Twins = require "ratchet.reload.twins"
-local addresses = require "ratchet.server.addresses"
-local component = require "ratchet.component"
+local attempt = require "ratchet.reload.attempt"
 local files = require "ratchet.reload.files"
 local generation = require "ratchet.reload.generation"
-local immutable = require "ratchet.reload.immutable"
 local leave = require "ratchet.server.leave"
 local loader = require "ratchet.reload.loader"
-local names = require "ratchet.reload.names"
 local native = require "ratchet.native"
 local record = require "ratchet.reload.record"
+local remains = require "ratchet.reload.remains"
 local report = require "ratchet.reload.report"
 local survey = require "ratchet.reload.survey"
-local resources = require "ratchet.reload.resources"
-local timers = require "ratchet.reload.timers"
 
 local reload = {}
 
@@ -34,95 +26,18 @@ reload.attempted = nil
 
 local MOST_BEFORE = 8 -- generations whose texts are kept for a rollback
 
--- What is live: generation, list (of files), survey, modules, globals, record, routes
--- (by router, the keys of those that the files added) and handles (of luv, opened
--- while the files were loaded).
+---@type ratchet.reload.Live
 local live
 
 -- Texts of the generations before, the last one last.
 local before = {}
 
-local app_path, app_arguments
-
--- ---- what a load has left behind
-
-local function each_handle(visit)
-  local found, uv = pcall(require, "luv")
-  if found and uv.walk then uv.walk(visit) end
-  return uv
-end
-
-local function open_handles()
-  local handles = {}
-  each_handle(function(handle) handles[handle] = true end)
-  return handles
-end
-
--- The callbacks that luv holds: C keeps them in the registry, under numbers.
-local function held_functions()
-  local found = {}
-  for key, value in next, debug.getregistry() do
-    if type(key) == "number" and type(value) == "function" then found[value] = true end
-  end
-  return found
-end
-
-local function without(set, others)
-  local left = {}
-  for key in pairs(set) do
-    if not others[key] then left[key] = true end
-  end
-  return left
-end
-
-local function add_all(roots, values)
-  for _, value in pairs(values) do roots[#roots + 1] = value end
-end
-
-local function roots_of(load, callbacks)
-  local roots = {}
-  add_all(roots, load.modules)
-  add_all(roots, load.globals)
-  add_all(roots, load.record.servers)
-  add_all(roots, load.record.hooks)
-  for _, one in ipairs(load.record.timers) do roots[#roots + 1] = one.timer end
-  for _, one in ipairs(load.record.resources) do
-    roots[#roots + 1] = rawget(one.object, "handler")
-    roots[#roots + 1] = one.component
-  end
-  for callback in pairs(callbacks) do roots[#roots + 1] = callback end
-  return roots
-end
-
--- Modules that are not the app's, and the globals: none of them is entered.
-local function foreign_modules(...)
-  local foreign = { [_G] = true }
-  for name, value in pairs(package.loaded) do
-    local is_app = false
-    for _, modules in ipairs({ ... }) do is_app = is_app or modules[name] ~= nil end
-    if not is_app and (type(value) == "table" or type(value) == "function") then
-      foreign[value] = true
-    end
-  end
-  return foreign
-end
-
-local function routes_of(found)
-  local routes = {}
-  for t in pairs(found.tables) do
-    if debug.getmetatable(t) == Router then
-      local keys = {}
-      t:each(function(route) keys[route.key] = true end)
-      routes[t] = keys
-    end
-  end
-  return routes
-end
+local app -- path and arguments of the app file
 
 -- A handler has loaded a module of the app: it belongs to what is live.
 local function add_late(name, value)
   live.modules[name] = value
-  local more = survey({ value }, files.is_source, foreign_modules(live.modules))
+  local more = survey({ value }, files.is_source, remains.foreign(live.modules))
   for t, made in pairs(more.tables) do
     live.survey.tables[t] = live.survey.tables[t] or made
   end
@@ -143,7 +58,7 @@ end
 ---generation.
 ---@param path string the app file
 function reload.start(path)
-  app_path, app_arguments = path, { unpack(arg or {}) }
+  app = { path = path, arguments = { unpack(arg or {}) } }
   local list = files.list()
   local text = assert(files.read(path))
   local chunk = assert(load((text:gsub("^#[^\n]*", "", 1)), "@" .. path, "t"))
@@ -156,12 +71,12 @@ function reload.start(path)
     modules = loader.modules(list),
     globals = loader.globals(),
     record = record.current(),
-    handles = open_handles(),
+    handles = remains.open_handles(),
   }
-  local foreign = foreign_modules(live.modules)
+  local foreign = remains.foreign(live.modules)
   for _, one in ipairs(live.record.resources) do foreign[one.object] = true end
-  live.survey = survey(roots_of(live, held_functions()), files.is_source, foreign)
-  live.routes = routes_of(live.survey)
+  live.survey = survey(remains.roots(live, remains.held_functions()), files.is_source, foreign)
+  live.routes = remains.routes(live.survey)
   files.mark_late()
   files.late = add_late
   native.core().setVersion(live.generation.version)
@@ -178,292 +93,7 @@ end
 ---The app file.
 ---@return string
 function reload.app()
-  return app_path
-end
-
--- ---- one attempt
-
-local function is_mutable(list)
-  return function(fn, index)
-    local file = list[debug.getinfo(fn, "S").source:sub(2)]
-    if not file then return nil end
-    local is_immutable = immutable.is(files.marks(file), fn, index)
-    if is_immutable == nil then return nil end
-    return not is_immutable
-  end
-end
-
-local function server_key(server)
-  local parts = {}
-  for i, wanted in ipairs(server.wanted) do
-    parts[i] = table.concat({ tostring(wanted.port), tostring(wanted.address or wanted.path
-      or wanted.fd or wanted.systemd) }, " ")
-  end
-  return table.concat(parts, ",")
-end
-
--- Those with the same addresses are the same; of the others, those in the same place.
-local function pair_servers(twins, olds, news)
-  local left, rest = {}, {}
-  for _, old in ipairs(olds) do left[#left + 1] = old end
-  local function take(is_it)
-    for i, old in ipairs(left) do
-      if is_it(old) then return table.remove(left, i) end
-    end
-  end
-  for _, new in ipairs(news) do
-    local old = take(function(one)
-      return getmetatable(one) == getmetatable(new) and server_key(one) == server_key(new)
-    end)
-    if old then twins:pair_servers(old, new) else rest[#rest + 1] = new end
-  end
-  for _, new in ipairs(rest) do
-    local old = take(function(one) return getmetatable(one) == getmetatable(new) end)
-    if old then twins:pair_servers(old, new) end
-  end
-end
-
-local function pair_by_name(twins, olds, news)
-  for name, new in pairs(news) do
-    if olds[name] ~= nil then twins:pair(olds[name], new) end
-  end
-end
-
-local function find_twins(new)
-  local function is_late(router, route)
-    local known = live.routes[router]
-    return known ~= nil and not known[route.key]
-  end
-  local twins = Twins.new(live.survey, new.survey, new.foreign, is_late)
-  pair_servers(twins, live.record.servers, new.record.servers)
-  pair_by_name(twins, live.modules, new.modules)
-  pair_by_name(twins, live.globals, new.globals)
-  new.same_resources = resources.pair(live.record.resources, new.record.resources, twins.of)
-  for i, hook in ipairs(new.record.hooks) do twins:pair(live.record.hooks[i], hook) end
-  new.same_timers = timers.pair(live.record.timers, new.record.timers,
-    function(fn) return (names.of(fn, live.list)) end,
-    function(fn) return (names.of(fn, new.list)) end)
-  for timer, old in pairs(new.same_timers) do twins:pair(old.fn, timer.fn) end
-  for one, old in pairs(new.same_resources) do
-    twins:pair(rawget(old.object, "handler"), rawget(one.object, "handler"))
-    twins:pair_components(old.component, one.component)
-  end
-  for _, one in ipairs(new.record.timers) do
-    local old = new.same_timers[one]
-    if timers.is_kept(old, one) then
-      twins:pair(old.timer, one.timer)
-    else
-      twins:refuse(one.timer)
-    end
-  end
-  twins:find()
-  return twins
-end
-
-local function set_names(t, merge, journal, olds, news)
-  for name in pairs(olds) do
-    if news[name] == nil then
-      journal:set(t, name, merge:settle(olds[name], rawget(t, name), nil))
-    end
-  end
-  for name, new in pairs(news) do
-    journal:set(t, name, merge:settle(olds[name], rawget(t, name), new))
-  end
-end
-
-local function call_hooks(new, twins)
-  for made, one in pairs(twins.components) do
-    if component.has(one, "onReload") then one:onReload(made) end
-  end
-  for _, hook in ipairs(new.record.hooks) do
-    hook(new.generation.version, live.generation.version)
-  end
-end
-
--- Is it a timer, or something open, of the files that ends with the old code?
-local function is_ending(value, new)
-  if resources.is_ending(live.record.resources, new.same_resources, value) then return true end
-  for _, old in ipairs(live.record.timers) do
-    if rawequal(old.timer, value) then
-      for one, same in pairs(new.same_timers) do
-        if same == old and timers.is_kept(old, one) then return false end
-      end
-      return true
-    end
-  end
-  return false
-end
-
-local function afterwards(was_on, is_good, ...)
-  if was_on then jit.on() end
-  collectgarbage("restart")
-  if not is_good then error((...), 0) end
-  return ...
-end
-
--- The collector and the compiler have their time afterwards: nothing of what runs here
--- runs often. The app's own code is not run so.
-local function undisturbed(fn, ...)
-  local was_on = jit.status()
-  collectgarbage("stop")
-  jit.off()
-  return afterwards(was_on, pcall(fn, ...))
-end
-
--- Brings old and new together. What is written is in the journal.
-local function join(new)
-  new.generation = generation.of(new.list, files.folder())
-  new.foreign = foreign_modules(live.modules, new.modules)
-  for _, kept in ipairs({ live.record.resources, new.record.resources }) do
-    for _, one in ipairs(kept) do new.foreign[one.object] = true end
-  end
-  new.survey = survey(roots_of(new, without(held_functions(), new.callbacks_before)),
-    files.is_source, new.foreign)
-  new.routes = routes_of(new.survey)
-  local twins, servers = find_twins(new), {}
-  for _, server in ipairs(new.record.servers) do servers[server] = true end
-  local merge = Merge.new(twins, new.journal, is_mutable(live.list),
-    function(value) return live.handles[value] == true or is_ending(value, new) end)
-  merge:run(servers)
-  set_names(package.loaded, merge, new.journal, live.modules, new.modules)
-  set_names(_G, merge, new.journal, live.globals, new.globals)
-  new.finish_timers, new.timers = timers.move({
-    old = live.record.timers, new = new.record.timers, same = new.same_timers,
-    heirs = twins.heirs, all = native.core().timers(), journal = new.journal,
-  })
-  new.finish_resources = resources.move({
-    old = live.record.resources, new = new.record.resources, same = new.same_resources,
-    of = twins.of, journal = new.journal,
-  })
-  new.twins, new.merge = twins, merge
-end
-
-local function close_handles(handles)
-  local uv = each_handle(function() end)
-  for handle in pairs(handles) do
-    if not uv.is_closing(handle) then uv.close(handle) end
-  end
-end
-
--- The names that the new code has, as they are now.
-local function live_values(t, values)
-  local found = {}
-  for name in pairs(values) do found[name] = rawget(t, name) end
-  return found
-end
-
--- What is left to do when the new code is live.
-local function steps_of(new, old)
-  local live_one, left = new.live_one, new.twins:left_endpoints()
-  return {
-    function()
-      for i, server in ipairs(new.record.servers) do
-        local one = live_one(server)
-        one.listeners, one.port, one.address = server.listeners, server.port, server.address
-        new.record.servers[i] = one
-      end
-    end,
-    record.finish,
-    function() new.addresses = addresses.commit(live_one) end,
-    function() new.finish_timers() end,
-    function() new.finish_resources() end,
-    function()
-      for _, task in ipairs(old.record.tasks) do task:cancel() end
-    end,
-    function() close_handles(old.handles) end,
-    function()
-      for _, endpoint in ipairs(left) do
-        native.core().freeze(endpoint, old.generation.version)
-      end
-    end,
-    function() native.core().setVersion(new.generation.version) end,
-    function()
-      for _, effect in ipairs(new.record.effects) do effect() end
-    end,
-    files.from_disk,
-    files.mark_late,
-  }
-end
-
--- All that needs memory is done while everything can still be taken back.
-local function get_ready(new)
-  local twins = new.twins
-  function new.live_one(value)
-    return type(value) == "table" and twins.of[value] or value
-  end
-  new.addresses = { opened = {}, closed = {}, renewed = {} }
-  new.steps = steps_of(new, live)
-  new.live = {
-    list = new.list, generation = new.generation, survey = new.merge:rebase(),
-    record = new.record, modules = live_values(package.loaded, new.modules),
-    globals = new.globals, routes = new.routes,
-    handles = without(open_handles(), new.handles_before),
-  }
-  for name, value in pairs(new.globals) do new.globals[name] = new.live_one(value) end
-end
-
--- Everything that can fail.
-local function prepare(new)
-  local loaded = loader.run(app_path, app_arguments, live.modules, live.globals, live.list)
-  new.modules, new.globals = loaded.modules, loaded.globals
-  if loaded.failure then error(loaded.failure, 0) end
-  if #new.record.servers == 0 then
-    error(app_path .. " listens nowhere: its last line should be app:run()", 0)
-  end
-  undisturbed(join, new)
-  -- What LuaJIT has compiled knows the old functions, and would keep them.
-  jit.flush()
-  local failure = loader.call(function() call_hooks(new, new.twins) end)
-  if failure then error(failure, 0) end
-  undisturbed(get_ready, new)
-end
-
-local function end_all_of(new)
-  for _, one in ipairs(new.record.timers) do one.timer:cancel() end
-  for _, one in ipairs(new.record.resources) do one.close(one.object) end
-  for _, task in ipairs(new.record.tasks) do task:cancel() end
-  close_handles(without(open_handles(), new.handles_before))
-end
-
--- First what the old code needs, which takes no memory.
-local function abandon(new)
-  new.journal:undo()
-  record.restore(live.record)
-  files.restore(live.list)
-  addresses.abort()
-  end_all_of(new)
-end
-
--- From here on the new code is live, and nothing is taken back. What fails (without
--- memory) keeps nothing else from being done.
-local function finish(new)
-  local old = live
-  live = new.live
-  for _, step in ipairs(new.steps) do
-    local is_done, message = pcall(step)
-    if not is_done then pcall(native.core().log, "error", message) end
-  end
-  return old
-end
-
--- Returns what is live from then on and what was before; or nil and why not.
-local function attempt(sources)
-  live.modules = loader.modules(live.list)
-  local new = { journal = Journal.new() }
-  new.handles_before, new.callbacks_before = open_handles(), held_functions()
-  addresses.begin()
-  files.begin(sources)
-  record.begin()
-  new.list, new.record = files.list(), record.current()
-  local is_good, failure = xpcall(function() prepare(new) end, report.failure)
-  if not is_good then
-    reload.attempted = new.list
-    local is_left, message = pcall(abandon, new)
-    if not is_left then native.core().log("error", "reload: " .. tostring(message)) end
-    return nil, report.error(failure, new.list, files.failed)
-  end
-  reload.attempted = nil
-  return new, undisturbed(finish, new)
+  return app.path
 end
 
 -- ---- reload and rollback
@@ -509,6 +139,16 @@ local function describe(kind, old, new, pause)
   end
 end
 
+-- As `attempt`, which the watchdog does not stop half-way.
+local function try(sources)
+  local is_done, after, made, attempted = pcall(native.core().unwatched, function()
+    return attempt(app, live, sources)
+  end)
+  if not is_done then return nil, "in ratchet itself: " .. tostring(after) end
+  reload.attempted = attempted
+  return after, made
+end
+
 -- Returns whether it went well, and a function that logs and returns the report: that
 -- takes a moment too, and can have one of its own.
 local function perform(kind)
@@ -518,15 +158,15 @@ local function perform(kind)
   end
   if sources == false then return refuse(kind .. " failed: " .. reason) end
   local started = now_ms()
-  local is_done, new, old = pcall(native.core().unwatched, function() return attempt(sources) end)
-  if not is_done then new, old = nil, "in ratchet itself: " .. tostring(new) end
-  if not new then
-    reload.failure = ("%s failed, %s goes on: %s"):format(kind, live.generation.version, old)
+  local after, made = try(sources)
+  if not after then
+    reload.failure = ("%s failed, %s goes on: %s"):format(kind, live.generation.version, made)
     return refuse(reload.failure)
   end
-  reload.failure = nil
+  local old = live
+  live, reload.failure = after, nil
   if kind == "rollback" then table.remove(before) else pcall(remember, old) end
-  return true, describe(kind, old, new, now_ms() - started)
+  return true, describe(kind, old, made, now_ms() - started)
 end
 
 ---Loads the app anew, at once; to be called between two turns only.

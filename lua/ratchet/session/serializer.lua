@@ -6,15 +6,18 @@
 --   encode(record)       bytes, or nil, reason
 --   checkName(name)      a reason why a value cannot have that name, or nil
 
+local Reader = require "ratchet.session.php.reader"
 local Record = require "ratchet.session.record"
 local cjson = require "cjson"
+local format = require "ratchet.session.php.format"
 local php = require "ratchet.session.php"
+local writer = require "ratchet.session.php.writer"
 
 local MOST_NAMES = 10000
 local JSON_DEPTH = 100
 
-local function each_as(list, format)
-  for i, entry in ipairs(list) do list[i] = format(entry[1], entry[2]) end
+local function each_as(list, shown)
+  for i, entry in ipairs(list) do list[i] = shown(entry[1], entry[2]) end
   return table.concat(list)
 end
 
@@ -38,7 +41,7 @@ end
 
 -- take_name(reader) returns a name, and whether a value follows.
 local function decode_pairs(bytes, take_name)
-  local record, reader = Record(), php.Reader(bytes)
+  local record, reader = Record(), Reader(bytes)
   while not reader:isAtEnd() do
     local name, has_value = take_name(reader)
     if not name then return nil, ("at byte %d a name was expected"):format(reader.at) end
@@ -50,16 +53,16 @@ local function decode_pairs(bytes, take_name)
   return record
 end
 
-local function encode_pairs(record, format)
+local function encode_pairs(record, shown)
   local list, reason = record:encoded(php.encode)
   if not list then return nil, reason end
-  return each_as(list, format)
+  return each_as(list, shown)
 end
 
 -- PHP leaves numbers out, without a word.
 local function check_php_name(name)
   if type(name) ~= "string" then return "it must be a string" end
-  if php.isIntegerKey(name) then return "PHP keeps no numbers as names" end
+  if format.is_integer_key(name) then return "PHP keeps no numbers as names" end
 end
 
 local text = {}
@@ -109,7 +112,7 @@ end
 local array = {}
 
 function array.decode(bytes)
-  local record, reader = Record(), php.Reader(bytes)
+  local record, reader = Record(), Reader(bytes)
   if bytes == "" then return record end
   local count = reader:enter()
   if not count then return nil, "an array was expected" end
@@ -129,15 +132,16 @@ function array.encode(record)
   if not list then return nil, reason end
   local count = #list
   return ("a:%d:{%s}"):format(count, each_as(list, function(name, raw)
-    return php.encodeKey(name) .. raw
+    return writer.key(name) .. raw
   end))
 end
 
 function array.checkName(name)
-  if type(name) == "string" and php.isIntegerKey(name) and math.abs(tonumber(name)) < 2 ^ 53 then
+  local is_integer = type(name) == "string" and format.is_integer_key(name)
+  if is_integer and math.abs(tonumber(name)) < format.EXACT then
     return "PHP would take it for a number; write it as one"
   end
-  local _, reason = php.encodeKey(name)
+  local _, reason = writer.key(name)
   return reason
 end
 

@@ -9,6 +9,7 @@ local arguments = require "ratchet.wamp.arguments"
 local class = require "ratchet.class"
 local component = require "ratchet.component"
 local json = require "ratchet.wamp.json"
+local given = require("ratchet.wamp.message").given
 local sessions = require "ratchet.wamp.sessions"
 local uri = require "ratchet.wamp.uri"
 
@@ -37,10 +38,6 @@ end
 local function tell(protocol, event, conn, ...)
   local handler = protocol.app[event]
   if handler then return handler(protocol.app, conn, ...) end
-end
-
-local function given(value)
-  if value ~= json.null then return value end
 end
 
 local function is_id(value)

@@ -110,7 +110,7 @@ function session.send_result(conn, id, content, is_progress)
   conn:send(result_text(id, is_progress and '{"progress":true}' or "{}", "," .. content))
 end
 
----Begins a session: gives the connection its methods. (WELCOME is router_protocol's.)
+---Begins a session: gives the connection its methods. (WELCOME is handshake's.)
 ---@param conn ratchet.Connection
 function session.begin(conn)
   sessions.add(conn.WAMP.sessionId, conn)

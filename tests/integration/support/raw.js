@@ -40,10 +40,11 @@ function toBytes(value) {
 }
 
 class RawClient {
-  // `where`: a port on this machine, or the path of a local socket. `secure`: the
-  // options of tls.connect, for TLS.
+  // `where`: a port on this machine, the path of a local socket, or { host, port }.
+  // `secure`: the options of tls.connect, for TLS.
   constructor(where, secure) {
-    const address = typeof where === 'string' ? { path: where } : { port: where, host: '127.0.0.1' };
+    const address = typeof where === 'object' ? where
+      : typeof where === 'string' ? { path: where } : { port: where, host: '127.0.0.1' };
     this.signal = new Signal();
     this.chunks = [];
     this.received = Buffer.alloc(0); // and not yet taken

@@ -1,0 +1,90 @@
+/*
+ * The end of HTTP on a connection: the 101 that makes it a WebSocket's, or the
+ * bare bytes that a handler takes over.
+ */
+#include "base/mem.h"
+#include "internal.h"
+#include "proto/handshake.h"
+#include "proto/http_response.h"
+
+/* The terms on which what follows is compressed, or nothing. */
+static bool write_extensions(struct buffer *answer,
+                             const struct connection *conn) {
+  char text[DEFLATE_TERMS_MAX];
+  if (!conn->compression) return true;
+  size_t length = deflate_write_terms(&conn->compression->terms, text);
+  return http_response_header(answer, SLICE("Sec-WebSocket-Extensions"),
+                              (struct slice){text, length});
+}
+
+static bool write_switch(const struct connection *conn, struct buffer *answer,
+                         struct slice key, struct slice protocol,
+                         struct slice headers) {
+  char accept[HANDSHAKE_ACCEPT_SIZE];
+  struct slice accept_value = {accept, sizeof accept};
+  if (handshake_accept(key, accept)) return false;
+  return http_response_start(answer, 101) &&
+         buffer_append_text(answer,
+                            "Upgrade: websocket\r\nConnection: Upgrade\r\n") &&
+         http_response_header(answer, SLICE("Sec-WebSocket-Accept"),
+                              accept_value) &&
+         (protocol.length == 0 ||
+          http_response_header(answer, SLICE("Sec-WebSocket-Protocol"),
+                               protocol)) &&
+         write_extensions(answer, conn) &&
+         buffer_append(answer, headers.at, headers.length) &&
+         buffer_append(answer, "\r\n", 2);
+}
+
+/* Behind the head, in the same block: most connections have none. */
+bool connection_keep_protocol(struct connection *conn, struct slice protocol) {
+  if (protocol.length == 0) return true;
+  char *head = mem_resize(conn->head, conn->head_length + protocol.length + 1);
+  if (!head) return false;
+  memcpy(head + conn->head_length, protocol.at, protocol.length);
+  head[conn->head_length + protocol.length] = '\0';
+  conn->head = head;
+  conn->has_protocol = true;
+  return true;
+}
+
+/* Without memory it goes on without compression. */
+static void agree_on_compression(struct connection *conn,
+                                 const struct endpoint *endpoint,
+                                 const struct http_head *head) {
+  const struct deflate_settings *settings = &endpoint->limits.deflate;
+  struct deflate_terms terms;
+  if (!deflate_accept(head, settings, &terms)) return;
+  conn->compression = compression_get(&conn->server->compressions, settings,
+                                      &terms, READER_SERVER);
+}
+
+void connection_upgrade(struct connection *conn, struct endpoint *endpoint,
+                        struct slice protocol, struct slice headers) {
+  struct http_head head;
+  struct buffer answer = {0};
+  struct refusal refusal;
+  if (conn->state != CONNECTION_DECIDING) return;
+  if (connection_head(conn, &head) && !handshake_check(&head, &refusal)) {
+    http_refuse(conn, &refusal);
+    return;
+  }
+  bool is_whole =
+      connection_keep_protocol(conn, protocol) && connection_head(conn, &head);
+  if (is_whole) {
+    agree_on_compression(conn, endpoint, &head);
+    is_whole = write_switch(conn, &answer,
+                            http_head_get(&head, "Sec-WebSocket-Key", 0),
+                            protocol, headers);
+  }
+  output_add_bytes(conn, &answer, is_whole);
+  /* onOpen is told of a connection that the client knows to be open. */
+  output_flush(conn);
+  if (conn->state != CONNECTION_DECIDING) return;
+  connection_begin(conn, endpoint, CONNECTION_OPEN);
+}
+
+void connection_hand_over(struct connection *conn, struct endpoint *endpoint) {
+  if (conn->state != CONNECTION_DECIDING) return;
+  connection_begin(conn, endpoint, CONNECTION_RAW);
+}
