@@ -4,15 +4,16 @@
 #include "command_line.h"
 
 #include "base/log.h"
+#include "base/slice.h"
 #include "net/control_client.h"
 #include "net/loop.h"
+#include "net/signals.h"
 #include "proto/libraries.h"
 
 #include <errno.h>
 #include <getopt.h>
 #include <limits.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -58,12 +59,10 @@ static int complain(const char *what, const char *value) {
   return EXIT_USAGE;
 }
 
-static bool read_port(const char *text, int *port) {
-  char *end;
-  long value = strtol(text, &end, 10);
-  if (*text == '\0' || *end != '\0' || value < 0 || value > 65535) return false;
-  *port = (int)value;
-  return true;
+static bool read_number(const char *text, uint64_t least, uint64_t most,
+                        uint64_t *number) {
+  return slice_number(slice_of(text), 10, number) && *number >= least &&
+         *number <= most;
 }
 
 static int print_version(void) {
@@ -100,11 +99,15 @@ static int read_option(struct command_line *line, int option,
                        const char *value) {
   enum log_level level;
   enum log_format format;
+  uint64_t number;
   switch (option) {
   case OPTION_HOST: line->options.host = value; return -1;
   case OPTION_PORT:
-    if (read_port(value, &line->options.port)) return -1;
-    return complain("--port takes a number from 0 to 65535, not ", value);
+    if (!read_number(value, 0, 65535, &number)) {
+      return complain("--port takes a number from 0 to 65535, not ", value);
+    }
+    line->options.port = (int)number;
+    return -1;
   case OPTION_DEV_TLS: line->options.dev_tls = true; return -1;
   case OPTION_DEVELOPMENT: line->options.development = true; return -1;
   case OPTION_LEVEL:
@@ -130,28 +133,21 @@ static int read_option(struct command_line *line, int option,
   }
 }
 
-/* A whole number from 1 to `most`. */
-static bool read_number(const char *text, long most, long *number) {
-  char *end;
-  *number = strtol(text, &end, 10);
-  return *text != '\0' && *end == '\0' && *number >= 1 && *number <= most;
-}
-
 /* What says which server; "drain" has a time too. -1, or the exit status. */
 static int read_target(int count, char **words, struct control_target *target,
-                       long *seconds) {
+                       uint64_t *seconds) {
   bool is_drain = strcmp(words[0], "drain") == 0;
   for (int i = 1; i < count; i++) {
-    long number;
+    uint64_t number;
     const char *value = i + 1 < count ? words[i + 1] : "";
     if (strcmp(words[i], "--pid") == 0) {
-      if (!read_number(value, INT_MAX, &number)) {
+      if (!read_number(value, 1, INT_MAX, &number)) {
         return complain("--pid takes the number of a process, not ", value);
       }
       target->pid = (pid_t)number;
       i++;
     } else if (is_drain && strcmp(words[i], "--seconds") == 0) {
-      if (!read_number(value, 86400, seconds)) {
+      if (!read_number(value, 1, 86400, seconds)) {
         return complain("--seconds takes a number from 1 to 86400, not ",
                         value);
       }
@@ -169,14 +165,16 @@ static int read_target(int count, char **words, struct control_target *target,
 /* ratchet-lua reload [--pid N | app.lua] */
 static int speak(int count, char **words) {
   struct control_target target = {0};
-  long seconds = 30;
+  uint64_t seconds = 30;
   char command[32];
   int status = read_target(count, words, &target, &seconds);
   if (status >= 0) return status;
   if (strcmp(words[0], "drain") == 0)
-    snprintf(command, sizeof command, "drain %ld", seconds);
+    snprintf(command, sizeof command, "drain %llu",
+             (unsigned long long)seconds);
   else
     snprintf(command, sizeof command, "%s", words[0]);
+  signals_ignore_broken_pipes(); /* of a server that ends while it is asked */
   return control_say(&target, command, stdout, stderr);
 }
 

@@ -8,11 +8,14 @@
  */
 #include "base/buffer.h"
 #include "base/log.h"
+#include "base/mem.h"
 #include "base/pool.h"
+#include "base/write_all.h"
 #include "command_line.h"
 #include "net/local_socket.h"
 #include "net/runtime_folder.h"
 #include "net/signals.h"
+#include "net/spare_memory.h"
 #include "net/tls.h"
 #include "net/tls_client.h"
 #include "script/script.h"
@@ -42,6 +45,7 @@ struct program {
   struct server server;
   struct script *script;
   struct signals signals;
+  struct spare_memory spare_memory;
   int status;
 };
 
@@ -86,6 +90,7 @@ static void on_turn(void *owner) {
   script_turn(program->script);
   server_turn(&program->server);
   script_turn_done(program->script);
+  if (!program->line.command) spare_memory_watch(&program->spare_memory);
 }
 
 static void on_drained(void *owner) {
@@ -134,8 +139,8 @@ static void print_addresses(struct program *program) {
   buffer_append_text(&text, "\n");
   buffer_append_text(&text, script_addresses(program->script));
   fflush(stdout);
-  ssize_t written = write(STDOUT_FILENO, text.bytes, text.length);
-  (void)written; /* nobody reads it: that is no reason not to serve */
+  /* Nobody reads it: that is no reason not to serve. */
+  write_all(STDOUT_FILENO, text.bytes, text.length);
   buffer_free(&text);
 }
 
@@ -178,6 +183,7 @@ static void close_everything(struct program *program) {
   }
   loop_keep(&program->loop, false);
   program->loop.on_turn = NULL;
+  spare_memory_stop(&program->spare_memory);
   finish_app(program);
   script_free(program->script);
   server_free(&program->server);
@@ -189,16 +195,25 @@ static void close_everything(struct program *program) {
    * one that comes while the process ends. */
 }
 
+/* Before there is an app: the system has not given what any server needs. */
+static bool init(struct program *program) {
+  int error = loop_init(&program->loop);
+  if (!error) error = server_init(&program->server, &program->loop.clock);
+  if (!error) return true;
+  log_printf(LOG_ERROR, "cannot start: the system says: %s", strerror(-error));
+  return false;
+}
+
 static void *run(void *argument) {
   struct program *program = argument;
   program->status = EXIT_APP;
-  if (loop_init(&program->loop) != 0) return NULL;
-  if (server_init(&program->server, &program->loop.clock) != 0) return NULL;
+  if (!init(program)) return NULL;
   program->server.max_connections = raise_descriptor_limit(&program->loop);
   if (!program->line.command) name_control(program);
   program->script =
       script_new(&program->loop, &program->server, &program->line.options);
   if (!program->script) return NULL;
+  spare_memory_init(&program->spare_memory, &program->loop.clock);
   program->loop.on_turn = on_turn;
   program->loop.owner = program;
   if (program->line.command) {
@@ -235,5 +250,6 @@ int main(int argc, char **argv) {
   setvbuf(stdout, NULL, _IOLBF, 0);
   int status = command_line_read(&program.line, argc, argv);
   if (status >= 0) return status;
+  mem_share_arena();
   return run_on_large_stack(&program);
 }

@@ -75,3 +75,22 @@ describe("wait.await", function()
       "ratchet.await takes a function; this is a number")
   end)
 end)
+
+describe("wait.check", function()
+  local core
+  before_each(function() core = fake_core.install() end)
+  after_each(fake_core.remove)
+
+  it("says what was called, why it cannot wait, and what helps", function()
+    core.checkWait = function() error("app.lua:7: this is no handler", 0) end
+    assert.has_error(function() wait.check("ratchet.fetch") end,
+      "ratchet.fetch: this is no handler")
+    assert.has_error(function() wait.check("Session:get", "; load it before") end,
+      "Session:get: this is no handler; load it before")
+  end)
+
+  it("lets a task that was cancelled end as such", function()
+    core.checkWait = function() error("app.lua:7: cancelled", 0) end
+    assert.has_error(function() wait.check("ratchet.fetch") end, "cancelled")
+  end)
+end)

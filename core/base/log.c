@@ -2,6 +2,7 @@
 
 #include "buffer.h"
 #include "utf8.h"
+#include "write_all.h"
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -108,15 +109,6 @@ static void append_lines(struct buffer *line, struct slice message) {
                  (struct slice){message.at + first, message.length - first});
 }
 
-static void write_all(const uint8_t *bytes, size_t length) {
-  while (length > 0) {
-    ssize_t written = write(STDERR_FILENO, bytes, length);
-    if (written <= 0) return; /* a full disk must not stop the server */
-    bytes += written;
-    length -= (size_t)written;
-  }
-}
-
 void log_line(enum log_level level, struct slice message) {
   if (!log_is_on(level)) return;
   bool json = line_format == LOG_JSON;
@@ -132,7 +124,8 @@ void log_line(enum log_level level, struct slice message) {
   else
     append_lines(&line, message);
   buffer_append_text(&line, json ? "\"}\n" : "\n");
-  write_all(line.bytes, line.length);
+  /* A full disk must not stop the server. */
+  write_all(STDERR_FILENO, line.bytes, line.length);
   buffer_free(&line);
 }
 

@@ -2,6 +2,8 @@
 
 #include "mem.h"
 
+#include <stdint.h>
+
 #if defined(__SANITIZE_ADDRESS__)
 #define POOL_OFF 1
 #elif defined(__has_feature)
@@ -27,9 +29,17 @@ void pool_drain(void) {
 #else
 
 enum {
-  SMALLEST = 64,
-  CLASSES = 7, /* 64, 128, ... 4096 */
-  KEPT_BYTES = 2 * 1024 * 1024,
+  EVEN_STEP = 64, /* up to EVEN_MOST; behind it, four steps to each doubling */
+  EVEN_MOST = 512,
+  CLASSES = 20,
+  KEPT_BYTES = 256 * 1024, /* of each size */
+};
+
+/* A block is at most a quarter larger than was asked for, but for the smallest:
+ * what a slow peer is owed costs little more than its bytes. */
+static const uint16_t sizes[CLASSES] = {
+    64,  128,  192,  256,  320,  384,  448,  512,  640,  768,
+    896, 1024, 1280, 1536, 1792, 2048, 2560, 3072, 3584, 4096,
 };
 
 struct free_block {
@@ -43,17 +53,19 @@ static struct {
 } classes[CLASSES];
 
 static unsigned class_of(size_t size) {
-  if (size <= SMALLEST) return 0;
-  return 58 - (unsigned)__builtin_clzll((unsigned long long)size - 1);
+  unsigned long long last = size > 0 ? size - 1 : 0;
+  if (last < EVEN_MOST) return (unsigned)(last / EVEN_STEP);
+  unsigned doubling = 63 - (unsigned)__builtin_clzll(last); /* 9 is 513.. */
+  return doubling * 4 + (unsigned)(last >> (doubling - 2)) - 32;
 }
 
 void *pool_take(size_t size) {
   unsigned class = class_of(size);
   if (class >= CLASSES) return mem_alloc(size);
   struct free_block *block = classes[class].first;
-  if (!block) return mem_alloc((size_t)SMALLEST << class);
+  if (!block) return mem_alloc(sizes[class]);
   classes[class].first = block->next;
-  classes[class].kept -= (size_t)SMALLEST << class;
+  classes[class].kept -= sizes[class];
   return block;
 }
 
@@ -66,7 +78,7 @@ void pool_give(void *block, size_t size) {
   struct free_block *free_block = block;
   free_block->next = classes[class].first;
   classes[class].first = free_block;
-  classes[class].kept += (size_t)SMALLEST << class;
+  classes[class].kept += sizes[class];
 }
 
 void pool_drain(void) {

@@ -16,7 +16,7 @@
 void *pool_take(size_t size);
 /* `size` as it was asked for. */
 void pool_give(void *block, size_t size);
-/* Gives the free blocks back to mem (at exit, so that nothing is in use). */
+/* Gives the free blocks back to mem. */
 void pool_drain(void);
 
 #endif

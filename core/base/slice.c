@@ -18,10 +18,9 @@ bool slice_equals(struct slice a, struct slice b) {
   return a.length == 0 || memcmp(a.at, b.at, a.length) == 0;
 }
 
-bool slice_equals_nocase(struct slice a, struct slice b) {
-  if (a.length != b.length) return false;
-  for (size_t i = 0; i < a.length; i++) {
-    if (lower(a.at[i]) != lower(b.at[i])) return false;
+bool slice_same_nocase(const char *a, const char *b, size_t length) {
+  for (size_t i = 0; i < length; i++) {
+    if (lower(a[i]) != lower(b[i])) return false;
   }
   return true;
 }

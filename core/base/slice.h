@@ -22,8 +22,12 @@ static inline struct slice slice_of(const char *text) {
 }
 
 bool slice_equals(struct slice a, struct slice b);
-/* ASCII letters compare without their case. */
-bool slice_equals_nocase(struct slice a, struct slice b);
+bool slice_same_nocase(const char *a, const char *b, size_t length);
+/* ASCII letters compare without their case. Most names that are looked for
+ * differ in length already. */
+static inline bool slice_equals_nocase(struct slice a, struct slice b) {
+  return a.length == b.length && slice_same_nocase(a.at, b.at, a.length);
+}
 /* Without the spaces and tabs at both ends. */
 struct slice slice_trim(struct slice text);
 /* Cuts the part before the first `separator` off `rest` and returns it, or the

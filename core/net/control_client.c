@@ -1,6 +1,7 @@
 #include "control_client.h"
 
 #include "base/buffer.h"
+#include "base/write_all.h"
 #include "runtime_folder.h"
 
 #include <dirent.h>
@@ -42,10 +43,11 @@ static int connect_to(pid_t pid) {
 static int read_all(int fd, struct buffer *answer) {
   char bytes[4096];
   ssize_t length;
-  while ((length = read(fd, bytes, sizeof bytes)) > 0) {
+  while ((length = read(fd, bytes, sizeof bytes)) != 0) {
+    if (length < 0 && errno == EINTR) continue;
+    if (length < 0) return -errno;
     if (!buffer_append(answer, bytes, (size_t)length)) return -ENOMEM;
   }
-  if (length < 0) return -errno;
   return buffer_append(answer, "", 1) ? 0 : -ENOMEM;
 }
 
@@ -55,8 +57,7 @@ static int ask(pid_t pid, const char *word, struct buffer *answer) {
   int fd = connect_to(pid);
   if (fd < 0) return fd;
   int length = snprintf(line, sizeof line, "%s\n", word);
-  int error = 0;
-  if (send(fd, line, (size_t)length, MSG_NOSIGNAL) != length) error = -errno;
+  int error = write_all(fd, line, (size_t)length);
   if (!error) error = read_all(fd, answer);
   if (!error && answer->length == 1) error = -ECONNRESET; /* only the NUL */
   close(fd);

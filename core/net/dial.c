@@ -1,6 +1,14 @@
-#include "dial.h"
-
+/*
+ * The course of a dial: look up, try one address after the other, agree on TLS
+ * with the first that answers.
+ *
+ *   look_up --> try_next --> on_connected --> answered --> secure --> succeed
+ *      |           ^  |            |                         |
+ *      |           '--' failed, or silent for DIAL_STAGGER   |
+ *      '-----------------> none is left, or no time ---------'--> fail
+ */
 #include "base/mem.h"
+#include "dial_internal.h"
 #include "impairment.h"
 #include "stream.h"
 #include "tls_client.h"
@@ -10,42 +18,7 @@
 #include <string.h>
 #include <sys/un.h>
 
-/* One address that is being tried. */
-struct attempt {
-  uv_connect_t request;
-  struct dial *dial;
-  struct transport *transport; /* NULL: not begun, or given up */
-};
-
-/* Owned by its maker until `done` or dial_cancel; then by libuv, and freed when
- * the last callback that libuv owes it has come. */
-struct dial {
-  struct loop *loop;
-  dial_done done; /* NULL: it is over */
-  void *owner;
-  uint64_t deadline;
-  uv_timer_t timer;
-  uv_getaddrinfo_t lookup;
-  unsigned owed;   /* callbacks: the timer's close, lookup, attempts, TLS's */
-  unsigned trying; /* attempts that have not ended */
-  size_t count, begun;
-  int port;
-  int error; /* of the last attempt that failed */
-  bool is_pipe;
-  bool is_here;              /* its port is one of the test's network, */
-  bool is_live;              /* and that is a live one */
-  struct tls_config *tls;    /* NULL: not over TLS */
-  struct transport *secured; /* TLS is being agreed on, or NULL */
-  const char *server_name;   /* behind the name */
-  const char *why;           /* of `error`, where more is known than that */
-  char *text;                /* that, when it is ours; or NULL */
-  struct sockaddr_storage addresses[DIAL_ADDRESSES_MAX];
-  struct attempt attempts[DIAL_ADDRESSES_MAX];
-  char tried[ADDRESS_TEXT_MAX]; /* whom `error` is about */
-  char name[];                  /* host or path */
-};
-
-static void release(struct dial *dial) {
+void dial_release(struct dial *dial) {
   if (--dial->owed > 0) return;
   if (dial->tls) tls_client_drop(dial->tls);
   mem_free(dial->text);
@@ -53,7 +26,7 @@ static void release(struct dial *dial) {
 }
 
 static void on_timer_closed(uv_handle_t *handle) {
-  release(handle->data);
+  dial_release(handle->data);
 }
 
 static void give_up(struct attempt *attempt) {
@@ -77,7 +50,7 @@ void dial_cancel(struct dial *dial) {
   end(dial);
 }
 
-static void succeed(struct dial *dial, struct transport *transport) {
+void dial_succeed(struct dial *dial, struct transport *transport) {
   dial_done done = dial->done;
   void *owner = dial->owner;
   end(dial);
@@ -89,7 +62,8 @@ static const char *explain(const struct dial *dial, int error) {
   switch (error) {
   case UV_ETIMEDOUT:
     if (dial->secured) return "TLS was not agreed on in time";
-    return dial->count ? "no answer in time" : "the name was not found in time";
+    return dial->addresses.count ? "no answer in time"
+                                 : "the name was not found in time";
   case UV_EAI_NONAME: return "there is no such name";
   default: return uv_strerror(error);
   }
@@ -107,7 +81,7 @@ static void describe(const struct dial *dial, int error, char *text,
     snprintf(text, size, "%s port %d: %s", dial->name, dial->port, why);
 }
 
-static void fail(struct dial *dial, int error) {
+void dial_fail(struct dial *dial, int error) {
   char reason[512];
   dial_done done = dial->done;
   void *owner = dial->owner;
@@ -117,86 +91,11 @@ static void fail(struct dial *dial, int error) {
 }
 
 static void note_failure(struct dial *dial, size_t index, int error) {
-  struct sockaddr *name = (struct sockaddr *)&dial->addresses[index];
+  struct sockaddr *name = (struct sockaddr *)&dial->addresses.list[index];
   dial->error = error;
   if (dial->is_pipe) return;
   struct address address = address_of(name);
   address_format(&address, dial->tried);
-}
-
-/* ---- TLS: the transport is the dial's until it is open or has closed */
-
-static size_t tls_space(void *owner, uint8_t **bytes) {
-  (void)owner;
-  (void)bytes;
-  return 0;
-}
-
-static void tls_read(void *owner, uint8_t *bytes, size_t length) {
-  (void)owner; /* nothing comes before it is open */
-  (void)bytes;
-  (void)length;
-}
-
-static void tls_ended(void *owner, int error) {
-  struct dial *dial = owner;
-  (void)error; /* `why` says more */
-  if (!dial->secured) return;
-  dial->why = dial->secured->ops->why(dial->secured);
-  fail(dial, UV_ECONNABORTED);
-}
-
-static void tls_written(void *owner, int error) {
-  (void)owner; /* nothing is written before it is open */
-  (void)error;
-}
-
-static void tls_closed(void *owner) {
-  release(owner);
-}
-
-static void tls_opened(void *owner) {
-  struct dial *dial = owner;
-  struct transport *transport = dial->secured;
-  transport->ops->stop_reading(transport);
-  transport->events = NULL; /* it is whose `done` makes it */
-  transport->owner = NULL;
-  dial->secured = NULL;
-  succeed(dial, transport);
-  release(dial);
-}
-
-static const struct transport_events tls_events = {
-    .space = tls_space,
-    .read = tls_read,
-    .ended = tls_ended,
-    .written = tls_written,
-    .closed = tls_closed,
-    .opened = tls_opened,
-};
-
-static void set_timer(struct dial *dial, bool is_more);
-
-/* One address has answered: it is that one, whatever its TLS says. */
-static void secure(struct dial *dial, struct transport *below) {
-  struct transport *transport =
-      tls_client_wrap(dial->tls, below, dial->server_name);
-  if (!transport) {
-    below->ops->close(below);
-    fail(dial, UV_ENOMEM);
-    return;
-  }
-  for (size_t i = 0; i < dial->begun; i++) give_up(&dial->attempts[i]);
-  dial->owed++;
-  dial->begun = dial->count;
-  dial->secured = transport;
-  transport->events = &tls_events;
-  transport->owner = dial;
-  set_timer(dial, false);
-  int error = transport->ops->start_reading(transport);
-  if (!error) return;
-  dial->why = transport->ops->why(transport);
-  fail(dial, UV_ECONNABORTED);
 }
 
 /* ---- one address after the other */
@@ -212,11 +111,11 @@ static struct transport *impairable(struct dial *dial,
 static void answered(struct dial *dial, struct transport *transport) {
   transport = impairable(dial, transport);
   if (!transport)
-    fail(dial, UV_ENOMEM);
+    dial_fail(dial, UV_ENOMEM);
   else if (dial->tls)
-    secure(dial, transport);
+    dial_secure(dial, transport);
   else
-    succeed(dial, transport);
+    dial_succeed(dial, transport);
 }
 
 static void try_next(struct dial *dial);
@@ -235,7 +134,7 @@ static void on_connected(uv_connect_t *request, int error) {
       try_next(dial);
     }
   }
-  release(dial);
+  dial_release(dial);
 }
 
 static int connect_to(struct dial *dial, struct attempt *attempt,
@@ -250,7 +149,7 @@ static int connect_to(struct dial *dial, struct attempt *attempt,
 /* The last descriptors are for saying 503. */
 static int begin(struct dial *dial, size_t index) {
   struct attempt *attempt = &dial->attempts[index];
-  struct sockaddr *name = (struct sockaddr *)&dial->addresses[index];
+  struct sockaddr *name = (struct sockaddr *)&dial->addresses.list[index];
   union stream_handle *handle;
   attempt->dial = dial;
   attempt->transport =
@@ -278,15 +177,21 @@ static void set_timer(struct dial *dial, bool is_more) {
 /* Those that cannot even be begun are passed over. */
 static void try_next(struct dial *dial) {
   int error = UV_EAI_NODATA;
-  while (dial->begun < dial->count && error) {
+  while (dial->begun < dial->addresses.count && error) {
     size_t index = dial->begun++;
     error = begin(dial, index);
     if (error) note_failure(dial, index, error);
   }
   if (error && dial->trying == 0)
-    fail(dial, dial->error ? dial->error : error);
+    dial_fail(dial, dial->error ? dial->error : error);
   else
-    set_timer(dial, dial->begun < dial->count);
+    set_timer(dial, dial->begun < dial->addresses.count);
+}
+
+void dial_settle(struct dial *dial) {
+  for (size_t i = 0; i < dial->begun; i++) give_up(&dial->attempts[i]);
+  dial->begun = dial->addresses.count;
+  set_timer(dial, false);
 }
 
 static bool is_here(const struct dial *dial) {
@@ -297,26 +202,26 @@ static bool is_here(const struct dial *dial) {
 static void connect_here(struct dial *dial) {
   struct transport *transport = NULL;
   if (!is_here(dial)) { /* any more */
-    fail(dial, UV_ECONNREFUSED);
+    dial_fail(dial, UV_ECONNREFUSED);
     return;
   }
   transport = virtual_network_connect(dial->loop->network, dial->port);
   if (transport)
     answered(dial, transport);
   else
-    fail(dial, UV_ENOMEM);
+    dial_fail(dial, UV_ENOMEM);
 }
 
 static void on_time(uv_timer_t *timer) {
   struct dial *dial = timer->data;
-  if (dial->error && dial->count == 0) {
-    fail(dial, dial->error);
+  if (dial->error && dial->addresses.count == 0) {
+    dial_fail(dial, dial->error);
   } else if (dial->is_here && !dial->is_live && !dial->secured) {
     connect_here(dial);
   } else if (uv_now(timer->loop) >= dial->deadline) {
     if (dial->begun > 0 && !dial->secured)
       note_failure(dial, dial->begun - 1, UV_ETIMEDOUT);
-    fail(dial, UV_ETIMEDOUT);
+    dial_fail(dial, UV_ETIMEDOUT);
   } else {
     try_next(dial);
   }
@@ -325,36 +230,8 @@ static void on_time(uv_timer_t *timer) {
 /* Goes on soon: `done` is not called from inside dial_start. */
 static void go_on_later(struct dial *dial, int error) {
   dial->error = error;
-  dial->count = error ? 0 : 1;
+  dial->addresses.count = error ? 0 : 1;
   uv_timer_start(&dial->timer, on_time, 0, 0);
-}
-
-static void add_address(struct dial *dial, const struct addrinfo *found) {
-  if (dial->count == DIAL_ADDRESSES_MAX) return;
-  memcpy(&dial->addresses[dial->count++], found->ai_addr, found->ai_addrlen);
-}
-
-static const struct addrinfo *next_of(const struct addrinfo *found, int family,
-                                      bool is_same) {
-  while (found && (found->ai_family == family) != is_same)
-    found = found->ai_next;
-  return found;
-}
-
-/* The order that the system gives (RFC 6724), families taking turns. */
-static void add_addresses(struct dial *dial, const struct addrinfo *found) {
-  int family = found->ai_family;
-  const struct addrinfo *first = found, *other = next_of(found, family, false);
-  while (first || other) {
-    if (first) {
-      add_address(dial, first);
-      first = next_of(first->ai_next, family, true);
-    }
-    if (other) {
-      add_address(dial, other);
-      other = next_of(other->ai_next, family, false);
-    }
-  }
 }
 
 static void on_found(uv_getaddrinfo_t *lookup, int error,
@@ -362,14 +239,14 @@ static void on_found(uv_getaddrinfo_t *lookup, int error,
   struct dial *dial = lookup->data;
   if (dial->done) {
     if (error) {
-      fail(dial, error);
+      dial_fail(dial, error);
     } else {
-      add_addresses(dial, found);
+      addresses_take(&dial->addresses, found);
       try_next(dial);
     }
   }
   if (found) uv_freeaddrinfo(found);
-  release(dial);
+  dial_release(dial);
 }
 
 static void look_up(struct dial *dial) {
@@ -388,10 +265,8 @@ static void look_up(struct dial *dial) {
 
 /* An IP address needs no lookup, and so no thread. */
 static bool is_ip(struct dial *dial) {
-  struct sockaddr_storage *to = &dial->addresses[0];
   const char *name = dial->is_here ? "127.0.0.1" : dial->name;
-  return uv_ip4_addr(name, dial->port, (struct sockaddr_in *)to) == 0 ||
-         uv_ip6_addr(name, dial->port, (struct sockaddr_in6 *)to) == 0;
+  return addresses_parse(&dial->addresses, name, dial->port);
 }
 
 static int check(const struct dial *dial) {
@@ -409,19 +284,6 @@ static int check(const struct dial *dial) {
 static const char *name_of_server(const struct dial_target *target) {
   if (target->server_name) return target->server_name;
   return target->host ? target->host : "localhost";
-}
-
-/* 0 or a negative errno. */
-static int prepare_tls(struct dial *dial, const struct dial_target *target) {
-  char error[TLS_ERROR_MAX];
-  if (!target->is_secure) return 0;
-  dial->tls = tls_client_config(&target->tls, error);
-  if (dial->tls) return 0;
-  size_t size = strlen(error) + 1;
-  dial->text = mem_alloc(size);
-  if (!dial->text) return UV_ENOMEM;
-  dial->why = memcpy(dial->text, error, size);
-  return UV_EINVAL;
 }
 
 static struct dial *new_dial(const struct dial_target *target) {
@@ -454,7 +316,7 @@ struct dial *dial_start(struct loop *loop, const struct dial_target *target,
   uv_update_time(&loop->uv);
   dial->deadline = uv_now(&loop->uv) + timeout;
   int error = check(dial);
-  if (!error) error = prepare_tls(dial, target);
+  if (!error) error = dial_prepare_tls(dial, target);
   if (error || dial->is_pipe || is_ip(dial))
     go_on_later(dial, error);
   else

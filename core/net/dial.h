@@ -16,10 +16,7 @@
 #include "tls_options.h"
 #include "transport.h"
 
-enum {
-  DIAL_STAGGER = 250, /* ms */
-  DIAL_ADDRESSES_MAX = 8,
-};
+enum { DIAL_STAGGER = 250 }; /* ms */
 
 struct dial;
 

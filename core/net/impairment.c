@@ -192,6 +192,11 @@ static int write_rest(struct transport *transport, const struct slice *pieces,
   return 0;
 }
 
+static size_t untaken(struct transport *transport) {
+  struct impaired *impaired = impaired_of(transport);
+  return impaired->held.length + impaired->inner->ops->untaken(impaired->inner);
+}
+
 static int shut_down(struct transport *transport) {
   struct impaired *impaired = impaired_of(transport);
   if (impaired->held.length == 0) {
@@ -218,6 +223,7 @@ static const struct transport_ops impaired_ops = {
     .stop_reading = stop_reading,
     .try_write = try_write,
     .write = write_rest,
+    .untaken = untaken,
     .shutdown = shut_down,
     .close = close_both,
     .peer = peer,

@@ -16,7 +16,7 @@
 #include <stddef.h>
 #include <uv.h>
 
-enum { LOOP_READ_BUFFER = 256 * 1024 };
+enum { LOOP_READ_BUFFER = 128 * 1024 };
 
 struct virtual_network;
 

@@ -59,6 +59,10 @@ static int memory_write(struct transport *transport, const struct slice *pieces,
   return 0;
 }
 
+static size_t memory_untaken(struct transport *transport) {
+  return memory_of(transport)->outgoing.length;
+}
+
 static int memory_shutdown(struct transport *transport) {
   memory_of(transport)->shut_down = true;
   return 0;
@@ -78,6 +82,7 @@ static const struct transport_ops memory_ops = {
     .stop_reading = memory_stop_reading,
     .try_write = memory_try_write,
     .write = memory_write,
+    .untaken = memory_untaken,
     .shutdown = memory_shutdown,
     .close = memory_close,
     .peer = memory_peer,

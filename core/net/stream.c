@@ -8,6 +8,7 @@
 #include "base/pool.h"
 
 #include <string.h>
+#include <sys/ioctl.h>
 
 enum { PIECES_MAX = 64 };
 
@@ -113,6 +114,15 @@ static int stream_write(struct transport *transport, const struct slice *pieces,
   return error;
 }
 
+/* TIOCOUTQ is SIOCOUTQ: what is not sent, or not acknowledged. */
+static size_t stream_untaken(struct transport *transport) {
+  uv_os_fd_t descriptor;
+  int count = 0;
+  if (uv_fileno(&stream_of(transport)->uv.handle, &descriptor)) return 0;
+  if (ioctl(descriptor, TIOCOUTQ, &count)) return 0;
+  return count > 0 ? (size_t)count : 0;
+}
+
 static void on_shutdown(uv_shutdown_t *request, int error) {
   (void)error; /* a broken stream is heard of by reading */
   pool_give(request, sizeof *request);
@@ -143,6 +153,7 @@ static const struct transport_ops stream_ops = {
     .stop_reading = stream_stop_reading,
     .try_write = stream_try_write,
     .write = stream_write,
+    .untaken = stream_untaken,
     .shutdown = stream_shutdown,
     .close = stream_close,
     .peer = stream_peer,

@@ -99,6 +99,11 @@ static struct address tls_peer(struct transport *transport) {
   return tls->below->ops->peer(tls->below);
 }
 
+static size_t tls_untaken(struct transport *transport) {
+  struct tls *tls = tls_of(transport);
+  return tls->below->ops->untaken(tls->below);
+}
+
 /* The library writes "TLS1-3-AES-128-GCM-SHA256", IANA and everybody else
  * "TLS_AES_128_GCM_SHA256". */
 static void name_cipher(const char *name, char *text, size_t size) {
@@ -136,6 +141,7 @@ static const struct transport_ops tls_ops = {
     .stop_reading = tls_stop_reading,
     .try_write = tls_try_write,
     .write = tls_write,
+    .untaken = tls_untaken,
     .shutdown = tls_shutdown,
     .close = tls_close,
     .peer = tls_peer,

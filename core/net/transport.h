@@ -58,6 +58,9 @@ struct transport_ops {
    * 0 or a negative errno. */
   int (*write)(struct transport *transport, const struct slice *pieces,
                size_t count);
+  /* How many bytes that were handed over the peer's system has not taken yet;
+   * 0 where that cannot be known. */
+  size_t (*untaken)(struct transport *transport);
   /* Sends FIN, after everything that was written. 0 or a negative errno. */
   int (*shutdown)(struct transport *transport);
   /* Ends it at once. Only `closed` is heard after this. */

@@ -120,16 +120,8 @@ static bool is_own_header(struct slice name) {
 
 /* ANSWER_LENGTH_UNKNOWN when it is no number of bytes. */
 static uint64_t length_in(struct slice text) {
-  uint64_t length = 0;
-  if (!text.at || text.length == 0 || text.length > 18) {
-    return ANSWER_LENGTH_UNKNOWN;
-  }
-  for (size_t i = 0; i < text.length; i++) {
-    unsigned digit = (unsigned char)text.at[i] - (unsigned)'0';
-    if (digit > 9) return ANSWER_LENGTH_UNKNOWN;
-    length = length * 10 + digit;
-  }
-  return length;
+  uint64_t length;
+  return slice_number(text, 18, &length) ? length : ANSWER_LENGTH_UNKNOWN;
 }
 
 /* Is it the length of a body that comes piece by piece, which only the app may

@@ -5,7 +5,7 @@
 #ifndef RATCHET_SCRIPT_WATCHDOG_H
 #define RATCHET_SCRIPT_WATCHDOG_H
 
-#include "net/watcher.h"
+#include "base/watcher.h"
 
 #include <lua.h>
 

@@ -99,7 +99,7 @@ void connection_close(struct connection *conn, int code, struct slice reason) {
   input_update(conn);
 }
 
-static void free_connection(struct connection *conn) {
+void connection_free(struct connection *conn) {
   struct server *server = conn->server;
   list_remove(&conn->in_server);
   list_remove(&conn->in_due);
@@ -117,13 +117,6 @@ static void free_connection(struct connection *conn) {
   mem_free(conn);
   server->count--;
   server_note_gone(server);
-}
-
-/* The one place where a connection is freed. */
-void connection_drop(struct connection *conn) {
-  conn->holds--;
-  if (conn->holds > 0 || conn->transport || conn->close_due) return;
-  free_connection(conn);
 }
 
 /* ---- its beginning */
@@ -221,24 +214,41 @@ static void tell_close(struct connection *conn) {
   conn->endpoint->events->close(conn->endpoint, conn, conn->close_code, reason);
 }
 
-/* Everything queued is with the kernel: FIN, and a moment for the peer's. A
- * client leaves the first FIN to the server (RFC 6455 7.1.1). */
+/* Everything queued is with the kernel: FIN, and time for the peer's. A client
+ * leaves the first FIN to the server (RFC 6455 7.1.1). */
 static void finish_ending(struct connection *conn) {
   if (conn->queue.length > 0 || conn->shut_down) return;
   conn->shut_down = true;
   int error =
       conn->is_outgoing ? 0 : conn->transport->ops->shutdown(conn->transport);
-  if (error || conn->peer_ended)
+  if (error || conn->peer_ended) {
     connection_close_transport(conn);
-  else
-    connection_set_timer(conn, CONNECTION_LINGER);
+    return;
+  }
+  input_free(conn);
+  conn->in.untaken = SIZE_MAX;
+  connection_set_timer(conn, CONNECTION_LINGER);
+}
+
+/* What the peer sends until its own FIN is thrown away: a closed socket would
+ * answer it by RST, which destroys what the kernel still has for the peer. So a
+ * slow one is waited for as long as it takes some of that each time. */
+static void ending_timed_out(struct connection *conn) {
+  size_t left =
+      conn->shut_down ? conn->transport->ops->untaken(conn->transport) : 0;
+  if (left == 0 || left >= conn->in.untaken) {
+    connection_lose(conn, CLOSE_ABNORMAL);
+    return;
+  }
+  conn->in.untaken = left;
+  connection_wait_for_end(conn);
 }
 
 void connection_do_due(struct connection *conn) {
   connection_hold(conn);
   if (conn->paused) connection_resume(conn, PAUSE_TURN);
   if (conn->pull_due) input_pull(conn);
-  if (conn->peer_ended) http_end_after_peer(conn);
+  if (conn->peer_ended) input_end(conn);
   answer_ask(conn);
   output_flush(conn);
   answer_flushed(conn);
@@ -264,6 +274,7 @@ void connection_timed_out(struct connection *conn) {
   case CONNECTION_ASKING: opening_timed_out(conn); break;
   case CONNECTION_ANSWERING: answer_timed_out(conn); break;
   case CONNECTION_OPEN: websocket_silent(conn); break;
+  case CONNECTION_ENDING: ending_timed_out(conn); break;
   default: connection_lose(conn, CLOSE_ABNORMAL); break;
   }
   connection_drop(conn);

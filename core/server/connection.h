@@ -80,6 +80,7 @@ struct connection {
     struct answer *answer;  /* ANSWERING: has_answer */
     struct asking *asking;  /* ASKING: is_asking */
     struct reader reader;   /* OPEN, CLOSING */
+    size_t untaken;         /* ENDING, shut_down: by the peer, of our bytes */
   } in;
   struct buffer unread; /* came, but not looked at yet; HTTP: the head so far */
   struct send_queue queue;
@@ -149,7 +150,14 @@ void connection_start(struct connection *conn);
 static inline void connection_hold(struct connection *conn) {
   conn->holds++;
 }
-void connection_drop(struct connection *conn);
+/* For connection_drop alone. */
+void connection_free(struct connection *conn);
+/* The one place where a connection is freed. */
+static inline void connection_drop(struct connection *conn) {
+  conn->holds--;
+  if (conn->holds > 0 || conn->transport || conn->close_due) return;
+  connection_free(conn);
+}
 
 /* ---- decisions on a request (state DECIDING) */
 

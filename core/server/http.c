@@ -89,10 +89,18 @@ static void begin_body(struct connection *conn, const struct http_head *head,
 static const struct refusal two_in_one = {400,
                                           "A WebSocket handshake has no body."};
 
+/* Known before the rest is judged: a refusal of it has no body either. One
+ * empty line may stand before it. */
+static bool is_for_head(const char *bytes, size_t length) {
+  size_t at = length > 0 && bytes[0] == '\r' ? 2 : 0;
+  return length >= at + 5 && memcmp(bytes + at, "HEAD ", 5) == 0;
+}
+
 static void receive_head(struct connection *conn, const char *bytes,
                          size_t length, bool has_more) {
   struct http_head head;
   struct refusal refusal = {0};
+  conn->is_head_request = is_for_head(bytes, length);
   if (!connection_keep_head(conn, bytes, length)) {
     connection_lose(conn, CLOSE_ABNORMAL);
     return;
@@ -107,7 +115,6 @@ static void receive_head(struct connection *conn, const char *bytes,
     http_refuse(conn, &two_in_one);
     return;
   }
-  conn->is_head_request = slice_equals(head.method, SLICE("HEAD"));
   conn->is_http_1_0 = head.minor == 0;
   conn->is_kept = head.keep_alive && !is_upgrade;
   if (http_head_has_body(&head)) {
@@ -200,6 +207,7 @@ static void restart(struct connection *conn) {
   mem_free(conn->head);
   conn->head = NULL;
   conn->head_length = 0;
+  conn->is_head_request = false;
   conn->in.scan = (struct http_scan){0};
   conn->state = CONNECTION_HTTP;
   conn->has_answered = true;

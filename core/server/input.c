@@ -22,7 +22,8 @@ static bool is_read(const struct connection *conn) {
   case CONNECTION_CLOSING: return conn->unread.length == 0;
   case CONNECTION_ENDING: return !conn->peer_ended;
   case CONNECTION_RAW:
-  case CONNECTION_OPEN: return !conn->paused && conn->unread.length == 0;
+  case CONNECTION_OPEN:
+    return !conn->paused && !conn->peer_ended && conn->unread.length == 0;
   default: return false;
   }
 }
@@ -155,6 +156,13 @@ static void peer_ended(struct connection *conn) {
   int code = conn->state == CONNECTION_RAW ? CLOSE_NORMAL : CLOSE_ABNORMAL;
   connection_note_close(conn, code, SLICE(""));
   connection_end(conn);
+}
+
+void input_end(struct connection *conn) {
+  if (connection_is_open(conn) && conn->unread.length == 0)
+    peer_ended(conn);
+  else
+    http_end_after_peer(conn);
 }
 
 static void on_ended(void *owner, int error) {

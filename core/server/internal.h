@@ -12,7 +12,8 @@
 
 /* ---- connection.c */
 
-/* How long what the peer still sends is thrown away after our FIN, in ms. */
+/* How long the peer's FIN is waited for after ours, in ms, where it has all of
+ * our bytes. */
 enum { CONNECTION_LINGER = 1000 };
 
 /* Sets the state's deadline; 0 for none. */
@@ -61,6 +62,9 @@ void input_update(struct connection *conn);
 void input_keep(struct connection *conn, const uint8_t *bytes, size_t length);
 /* Later has come. */
 void input_pull(struct connection *conn);
+/* FIN came while an answer was on its way: ends it once all that came before
+ * has been delivered. */
+void input_end(struct connection *conn);
 /* Frees what was made of what came. Not at once when the input ends: its bytes
  * may be in the hands of a handler that is just closing the connection. */
 void input_free(struct connection *conn);

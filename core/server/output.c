@@ -8,6 +8,8 @@
 enum {
   HIGH_WATER = 64 * 1024, /* over it, the peer is not read */
   LOW_WATER = 16 * 1024,  /* under it, it is read again, and `drain` is told */
+  HIGH_FRAMES = 512, /* the same for their number: a small one costs more */
+  LOW_FRAMES = 128,  /* than its bytes */
   EARLY_FLUSH_FRAMES = 1024,
   WRITE_MOST = 32 * 1024, /* in one request to the transport */
 };
@@ -22,6 +24,14 @@ bool output_is_low(const struct connection *conn) {
   return conn->queue.length < LOW_WATER;
 }
 
+static bool is_over_high(const struct send_queue *queue) {
+  return queue->length > HIGH_WATER || queue->count > HIGH_FRAMES;
+}
+
+static bool is_under_low(const struct send_queue *queue) {
+  return queue->length < LOW_WATER && queue->count < LOW_FRAMES;
+}
+
 static size_t total(const struct slice *pieces, size_t count) {
   size_t length = 0;
   for (size_t i = 0; i < count; i++) length += pieces[i].length;
@@ -32,10 +42,10 @@ static size_t total(const struct slice *pieces, size_t count) {
  * its own, as ours does: one of the two has to read on, and that is the client.
  */
 static void watch_level(struct connection *conn) {
-  if (!conn->over_high && conn->queue.length > HIGH_WATER) {
+  if (!conn->over_high && is_over_high(&conn->queue)) {
     conn->over_high = true;
     if (!conn->is_outgoing) connection_pause(conn, PAUSE_OUTPUT);
-  } else if (conn->over_high && conn->queue.length < LOW_WATER) {
+  } else if (conn->over_high && is_under_low(&conn->queue)) {
     conn->over_high = false;
     conn->drain_due = true;
     server_mark(conn->server, conn);

@@ -38,6 +38,7 @@ void securing_failed(struct connection *conn) {
   if (refusal.reason) connection_note_refusal(conn, &refusal);
   conn->state = CONNECTION_ENDING;
   conn->shut_down = true;
+  conn->in.untaken = 0;
   connection_set_timer(conn, CONNECTION_LINGER);
 }
 

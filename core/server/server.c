@@ -65,20 +65,22 @@ static void refuse(struct server *server, struct service *service,
     http_refuse_abruptly(conn, refusal);
 }
 
-/* Peers without an address (of a unix socket) are one host, and proxies speak
- * for many. */
+/* Puts the address there of which only so many are served; false where there is
+ * no such limit. Peers without an address (of a unix socket) are one host, and
+ * proxies speak for many. */
 static bool is_limited(const struct service *service,
-                       const struct address *peer) {
-  return service->max_per_address > 0 && !service->has_proxy_header &&
-         peer->family != 0 && !networks_have(&service->trusted, peer);
+                       struct transport *transport, struct address *peer) {
+  if (service->max_per_address == 0 || service->has_proxy_header) return false;
+  *peer = transport->ops->peer(transport);
+  return peer->family != 0 && !networks_have(&service->trusted, peer);
 }
 
 static void accept_counted(struct server *server, struct service *service,
                            struct transport *transport) {
   static const struct refusal too_many = {
       429, "This address has too many connections."};
-  struct address peer = transport->ops->peer(transport);
-  bool is_counted = is_limited(service, &peer);
+  struct address peer;
+  bool is_counted = is_limited(service, transport, &peer);
   if (is_counted &&
       tally_count(&server->tally, &peer) >= service->max_per_address) {
     refuse(server, service, transport, &too_many);

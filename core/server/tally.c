@@ -1,10 +1,8 @@
 #include "tally.h"
 
+#include "base/hash.h"
 #include "base/mem.h"
 #include "base/pool.h"
-
-#include <sys/random.h>
-#include <time.h>
 
 enum { FIRST_BUCKETS = 64 };
 
@@ -22,12 +20,10 @@ static uint64_t key_of(const struct address *address) {
   return key;
 }
 
-/* The finalizer of SplitMix64: every bit of the key moves every bit. */
+/* By the key of the process: nobody can choose addresses for one bucket. */
 static size_t bucket_of(const struct tally *tally, uint64_t key) {
-  uint64_t hash = key ^ tally->seed;
-  hash = (hash ^ hash >> 30) * 0xBF58476D1CE4E5B9u;
-  hash = (hash ^ hash >> 27) * 0x94D049BB133111EBu;
-  return (size_t)(hash ^ hash >> 31) & (tally->bucket_count - 1);
+  uint64_t hash = hash_bytes((struct slice){(const char *)&key, sizeof key});
+  return (size_t)hash & (tally->bucket_count - 1);
 }
 
 /* The link that points to the entry, or NULL. */
@@ -44,12 +40,6 @@ static void push(struct tally *tally, struct tally_entry *entry) {
   *bucket = entry;
 }
 
-static uint64_t random_seed(void) {
-  uint64_t seed;
-  if (getrandom(&seed, sizeof seed, GRND_NONBLOCK) == sizeof seed) return seed;
-  return (uint64_t)time(NULL);
-}
-
 /* Keeps at least as many buckets as entries. */
 static bool grow(struct tally *tally) {
   if (tally->count < tally->bucket_count) return true;
@@ -57,7 +47,6 @@ static bool grow(struct tally *tally) {
   size_t count = old.bucket_count ? old.bucket_count * 2 : FIRST_BUCKETS;
   struct tally_entry **buckets = mem_alloc_zeroed(count, sizeof *buckets);
   if (!buckets) return false;
-  if (old.bucket_count == 0) tally->seed = random_seed();
   tally->buckets = buckets;
   tally->bucket_count = count;
   for (size_t i = 0; i < old.bucket_count; i++) {

@@ -16,7 +16,6 @@ struct tally_entry;
 struct tally {
   struct tally_entry **buckets;
   size_t bucket_count, count;
-  uint64_t seed; /* nobody can choose addresses for one bucket */
 };
 
 uint32_t tally_count(const struct tally *tally, const struct address *address);

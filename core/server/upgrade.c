@@ -59,26 +59,27 @@ static void agree_on_compression(struct connection *conn,
                                       &terms, READER_SERVER);
 }
 
+/* onOpen is told of a connection that the client knows to be open: the 101 goes
+ * out first. */
 void connection_upgrade(struct connection *conn, struct endpoint *endpoint,
                         struct slice protocol, struct slice headers) {
   struct http_head head;
   struct buffer answer = {0};
   struct refusal refusal;
   if (conn->state != CONNECTION_DECIDING) return;
-  if (connection_head(conn, &head) && !handshake_check(&head, &refusal)) {
+  if (!connection_keep_protocol(conn, protocol) ||
+      !connection_head(conn, &head)) {
+    connection_lose(conn, CLOSE_ABNORMAL);
+    return;
+  }
+  if (!handshake_check(&head, &refusal)) {
     http_refuse(conn, &refusal);
     return;
   }
-  bool is_whole =
-      connection_keep_protocol(conn, protocol) && connection_head(conn, &head);
-  if (is_whole) {
-    agree_on_compression(conn, endpoint, &head);
-    is_whole = write_switch(conn, &answer,
-                            http_head_get(&head, "Sec-WebSocket-Key", 0),
-                            protocol, headers);
-  }
+  agree_on_compression(conn, endpoint, &head);
+  struct slice key = http_head_get(&head, "Sec-WebSocket-Key", 0);
+  bool is_whole = write_switch(conn, &answer, key, protocol, headers);
   output_add_bytes(conn, &answer, is_whole);
-  /* onOpen is told of a connection that the client knows to be open. */
   output_flush(conn);
   if (conn->state != CONNECTION_DECIDING) return;
   connection_begin(conn, endpoint, CONNECTION_OPEN);

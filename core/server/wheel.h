@@ -1,7 +1,9 @@
 /*
  * wheel - the deadlines of all connections on one alarm of the clock. Coarse
- * on purpose: a deadline is met within a tenth of a second, one that is ten
+ * on purpose: a deadline is met within a tenth of a second, one that is 15
  * seconds away or more within a second, and setting one costs a few writes.
+ * Where thousands are due at once they are met a few at a time, so that others
+ * are served in between.
  */
 #ifndef RATCHET_SERVER_WHEEL_H
 #define RATCHET_SERVER_WHEEL_H
@@ -12,7 +14,11 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum { WHEEL_SLOTS = 512, WHEEL_TICK = 100 /* ms */ };
+enum {
+  WHEEL_SLOTS = 512,
+  WHEEL_TICK = 100,  /* ms */
+  WHEEL_SHARE = 100, /* deadlines that are met in one turn */
+};
 
 /* Part of what has the deadline; in the wheel while it runs. */
 struct wheel_entry {
@@ -29,6 +35,7 @@ struct wheel {
   struct alarm alarm;
   uint64_t next; /* the tick that it is set for, 0 for none */
   size_t count;
+  struct list due; /* those whose turn it is not yet */
   struct list slots[WHEEL_SLOTS];
 };
 

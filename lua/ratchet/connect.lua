@@ -13,6 +13,7 @@
 local Answer = require "ratchet.fetch.answer"
 local class = require "ratchet.class"
 local component = require "ratchet.component"
+local headers = require "ratchet.http.headers"
 local native = require "ratchet.native"
 local options = require "ratchet.options"
 local raise = require "ratchet.raise"
@@ -64,7 +65,7 @@ local known_of_reconnect = { min = "some_seconds", max = "some_seconds", attempt
 local function list_protocols(protocols)
   local seen = {}
   for _, name in ipairs(protocols) do
-    if not name:find("^[%w!#$%%&'*+%-.^_`|~]+$") then
+    if not headers.is_token(name) then
       raise('%s: the sub-protocol %q is no token', WHERE, name)
     end
     if seen[name] then raise("%s: the sub-protocol %q is there twice", WHERE, name) end
@@ -283,17 +284,6 @@ local function open_events(core, job, given, limits)
   return client
 end
 
--- The same for clients of the same address with the same options.
-local function key_of(value)
-  if type(value) ~= "table" then return tostring(value) end
-  local parts = {}
-  for name, part in pairs(value) do
-    if name ~= "events" then parts[#parts + 1] = tostring(name) .. "=" .. key_of(part) end
-  end
-  table.sort(parts)
-  return "{" .. table.concat(parts, " ") .. "}"
-end
-
 local function set_component(client, app)
   client.app = app
 end
@@ -315,7 +305,8 @@ local function connect(address, given)
   if given.events then
     component.check(given.events, WHERE)
     return record.resource({
-      object = open_events(core, job, given, limits), key = "connect " .. address .. key_of(given),
+      object = open_events(core, job, given, limits),
+      key = record.key("connect " .. address, given, "events"),
       close = Client.close, component = given.events, adopt = set_component,
     })
   end

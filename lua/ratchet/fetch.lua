@@ -15,6 +15,7 @@ local raise = require "ratchet.raise"
 local redirect = require "ratchet.fetch.redirect"
 local request = require "ratchet.fetch.request"
 local url = require "ratchet.url"
+local waiting = require "ratchet.wait"
 
 local TIMEOUT = 10
 local MAX_BODY_SIZE = 1024 * 1024
@@ -47,15 +48,6 @@ local known = {
 
 -- What may be sent twice without harm (RFC 9110 9.2.2).
 local idempotent = { GET = true, HEAD = true, PUT = true, DELETE = true, OPTIONS = true }
-
--- Raises where nobody can wait, with the line of the app in place of this file's.
-local function check_wait(core)
-  local may_wait, message = pcall(core.checkWait)
-  if may_wait then return end
-  local why = tostring(message):gsub("^.-:%d+: ", "")
-  if why == "cancelled" then error(why, 0) end
-  raise("ratchet.fetch: %s", why)
-end
 
 -- Waits for the ticket. Who is called off leaves nothing open.
 local function wait(core, ticket, caller)
@@ -200,7 +192,7 @@ local function fetch(address, given)
   local target, err = url.parse(address)
   if not target then return nil, err, "EINVAL" end
   local core = native.core()
-  check_wait(core)
+  waiting.check("ratchet.fetch")
   local timeout = wanted.timeout or TIMEOUT
   local job = {
     core = core, timeout = timeout, deadline = core.now() + timeout,

@@ -13,6 +13,17 @@ function wait.sleep(seconds)
   return native.core().sleep(seconds)
 end
 
+---Raises where nothing can wait, with a line of the app in place of the library's.
+---@param what string what was called
+---@param cure string? what to do about it
+function wait.check(what, cure)
+  local may_wait, message = pcall(native.core().checkWait)
+  if may_wait then return end
+  local why = tostring(message):gsub("^.-:%d+: ", "")
+  if why == "cancelled" then error(why, 0) end
+  raise("%s: %s%s", what, why, cure or "")
+end
+
 local function pack(...)
   return { n = select("#", ...), ... }
 end

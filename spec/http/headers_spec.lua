@@ -18,4 +18,13 @@ describe("headers", function()
     headers.each(raw, function(name, value) seen[#seen + 1] = name .. "=" .. value end)
     assert.are.same({ "x-a=1", "cookie=a=1", "x-a=2", "cookie=b=2" }, seen)
   end)
+
+  it("have tokens for names", function()
+    for _, name in ipairs({ "X-A", "a_b", "!#$%&'*+-.^_`|~9" }) do
+      assert.is_true(headers.is_token(name), name)
+    end
+    for _, name in ipairs({ "", "a b", "a:", "a/b", "a\0", "\195\188", 7 }) do
+      assert.is_false(headers.is_token(name), name)
+    end
+  end)
 end)

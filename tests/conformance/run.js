@@ -141,10 +141,16 @@ function collect(child) {
   return output;
 }
 
+// RATCHET_PRELOAD is a library for the server alone (faults/short_io).
+function environment() {
+  const preload = process.env.RATCHET_PRELOAD;
+  return { ...process.env, ...(preload && { LD_PRELOAD: preload }) };
+}
+
 async function startServer() {
   const binary = path.resolve(process.env.RATCHET_LUA || BINARY);
   const child = spawn(binary, ['--port', '0', '--log-level', 'error', APP],
-    { stdio: ['ignore', 'pipe', 'pipe'] });
+    { stdio: ['ignore', 'pipe', 'pipe'], env: environment() });
   process.once('exit', () => child.kill('SIGKILL'));
   const output = collect(child);
   const closed = new Promise((resolve) => {

@@ -5,6 +5,7 @@
  */
 #include "proto/client_handshake.h"
 #include "proto/http_body.h"
+#include "proto/http_bytes.h"
 
 #include <stdlib.h>
 #include <string.h>

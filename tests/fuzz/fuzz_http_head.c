@@ -4,6 +4,7 @@
  * and a head that both let pass must keep what http_head.h promises.
  */
 #include "proto/handshake.h"
+#include "proto/http_bytes.h"
 #include "proto/http_head.h"
 
 #include <stdlib.h>

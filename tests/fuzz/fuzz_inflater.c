@@ -47,11 +47,18 @@ static struct outcome by_steps(struct inflater *inflater, const uint8_t *bytes,
   return outcome;
 }
 
-/* zlib's, over all the messages of a context. */
+/* zlib's, over all the messages of a context, into rooms of `room` bytes. */
 struct reference {
   z_stream stream;
+  uInt room;
   bool keeps_context;
 };
+
+static void give_room(struct reference *reference, uint8_t *bytes) {
+  z_stream *stream = &reference->stream;
+  size_t left = LIMIT - (size_t)(stream->next_out - bytes);
+  stream->avail_out = left < reference->room ? (uInt)left : reference->room;
+}
 
 static struct outcome by_zlib(struct reference *reference, const uint8_t *bytes,
                               size_t length) {
@@ -66,9 +73,10 @@ static struct outcome by_zlib(struct reference *reference, const uint8_t *bytes,
   stream->next_in = whole;
   stream->avail_in = (uInt)length + 4;
   stream->next_out = outcome.bytes;
-  stream->avail_out = LIMIT;
+  give_room(reference, outcome.bytes);
   outcome.is_good = is_over;
   while (!is_over) {
+    if (stream->avail_out == 0) give_room(reference, outcome.bytes);
     int status = inflate(stream, Z_SYNC_FLUSH);
     if (status == Z_STREAM_END) {
       inflateResetKeep(stream);
@@ -77,29 +85,54 @@ static struct outcome by_zlib(struct reference *reference, const uint8_t *bytes,
     } else if (status != Z_OK && status != Z_BUF_ERROR) {
       break;
     }
-    if (stream->avail_out == 0) {
+    if (stream->next_out == outcome.bytes + LIMIT) {
       outcome.stopped = true;
       break;
     }
-    if (stream->avail_in > 0) continue;
+    if (stream->avail_in > 0 || stream->avail_out == 0) continue;
     outcome.is_good = (stream->data_type & 128) && !(stream->data_type & 63);
     break;
   }
-  outcome.length = LIMIT - stream->avail_out;
+  outcome.length = (size_t)(stream->next_out - outcome.bytes);
   free(whole);
   return outcome;
 }
 
-static void compare(const struct outcome *ours, const struct outcome *theirs) {
+static bool are_same(const struct outcome *ours, const struct outcome *theirs) {
   if (ours->stopped != theirs->stopped) {
     /* At the very limit one may not know yet that nothing follows. */
-    if (ours->length != LIMIT || theirs->length != LIMIT) abort();
+    if (ours->length != LIMIT || theirs->length != LIMIT) return false;
   } else if (ours->is_good != theirs->is_good) {
-    abort();
+    return false;
   }
-  if (!ours->is_good && !ours->stopped) return;
-  if (ours->length != theirs->length) abort();
-  if (memcmp(ours->bytes, theirs->bytes, ours->length) != 0) abort();
+  if (!ours->is_good && !ours->stopped) return true;
+  return ours->length == theirs->length &&
+         memcmp(ours->bytes, theirs->bytes, ours->length) == 0;
+}
+
+static void piece_of(size_t size, size_t pieces, size_t i, size_t *from,
+                     size_t *length) {
+  *from = 2 + (size - 2) * i / pieces;
+  *length = 2 + (size - 2) * (i + 1) / pieces - *from;
+}
+
+/* zlib sees that a message refers to what is older than the window only where
+ * it no longer has that in the room itself; so it takes from one go what it
+ * refuses in steps. Does it refuse one of the first messages byte by byte? */
+static bool leaves_the_window(const uint8_t *data, size_t size, size_t pieces,
+                              size_t count) {
+  struct reference strict = {.keeps_context = data[1] & 8, .room = 1};
+  bool is_good = true;
+  if (inflateInit2(&strict.stream, -(9 + (data[1] & 7) % 7)) != Z_OK) abort();
+  for (size_t i = 0; i < count && is_good; i++) {
+    size_t from, length;
+    piece_of(size, pieces, i, &from, &length);
+    struct outcome outcome = by_zlib(&strict, data + from, length);
+    is_good = outcome.is_good || outcome.stopped;
+    free(outcome.bytes);
+  }
+  inflateEnd(&strict.stream);
+  return !is_good;
 }
 
 static void there_and_back(struct deflater *deflater, struct inflater *inflater,
@@ -131,16 +164,19 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
   struct inflater *inflater = inflater_new(bits, keeps);
   struct inflater *other = inflater_new(bits, keeps);
   struct deflater *deflater = deflater_new(1 + data[0] % 9, bits, 1, keeps);
-  struct reference reference = {.keeps_context = keeps};
+  struct reference reference = {.keeps_context = keeps, .room = LIMIT};
   bool goes_on = true;
 
   if (inflateInit2(&reference.stream, -bits) != Z_OK) abort();
   for (size_t i = 0; i < pieces && goes_on; i++) {
-    size_t from = 2 + (size - 2) * i / pieces;
-    size_t length = 2 + (size - 2) * (i + 1) / pieces - from;
+    size_t from, length;
+    piece_of(size, pieces, i, &from, &length);
     struct outcome ours = by_steps(inflater, data + from, length, data[0]);
     struct outcome theirs = by_zlib(&reference, data + from, length);
-    compare(&ours, &theirs);
+    if (!are_same(&ours, &theirs)) {
+      bool is_refused = !ours.is_good && !ours.stopped;
+      if (!is_refused || !leaves_the_window(data, size, pieces, i + 1)) abort();
+    }
     there_and_back(deflater, other, data + from, length);
     goes_on = ours.is_good && !ours.stopped; /* the rest would be undefined */
     free(ours.bytes);

@@ -809,7 +809,7 @@ test('overflow "drop": messages are left out, the connection stays', async (t) =
     assert.strictEqual(found.payload.length, 10000);
     count++;
   }
-  assert.ok(count > 10 && count < 3000, `some were left out; ${count} came`);
+  assert.ok(count >= 10 && count < 3000, `some were left out; ${count} came`);
 });
 
 test('maxMessageSize of a route', async (t) => {

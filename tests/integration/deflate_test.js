@@ -541,8 +541,11 @@ test('deflate: as a client, what was not offered is refused', async (t) => {
   ]) {
     const upstream = require('net').createServer((socket) => {
       socket.on('error', () => {});
-      socket.once('data', (bytes) => {
-        const key = String(bytes).match(/Sec-WebSocket-Key: (\S+)/)[1];
+      let head = '';
+      socket.on('data', (bytes) => {
+        head += bytes;
+        if (!head.endsWith('\r\n\r\n')) return;
+        const key = head.match(/Sec-WebSocket-Key: (\S+)/)[1];
         socket.write(['HTTP/1.1 101 OK', 'Upgrade: websocket', 'Connection: Upgrade',
           `Sec-WebSocket-Accept: ${acceptOf(key)}`, `Sec-WebSocket-Extensions: ${terms}`,
           '', ''].join('\r\n'));

@@ -437,6 +437,29 @@ test('C22 unread data behind a violation: the close frame arrives', async (t) =>
   await client.expectClose(1002);
 });
 
+// What the system has taken for the peer is not with the peer yet: the bytes that it sends
+// behind the close would destroy it, had the server closed by then.
+test('a slow peer that sends on gets all that was sent before a close frame', { ms: 30000 }, async (t) => {
+  const server = await t.server(`
+    local C = {}
+    function C:onMessage(conn)
+      for _ = 1, 40 do conn:sendBinary(("x"):rep(10000)) end
+    end
+    local app = ratchet.App("localhost", 8080)
+    app:route("/", C, { "*" })
+    app:run()`);
+  const client = await t.open(server);
+  client.socket.pause();
+  await client.send(frames.text('begin'), f(3, 'no such opcode'));
+  for (let i = 0; i < 25; i++) {
+    await sleep(100);
+    await client.text('still sending');
+  }
+  client.socket.resume();
+  for (let i = 0; i < 40; i++) assert.strictEqual((await client.nextFrame()).payload.length, 10000);
+  await client.expectClose(1002);
+});
+
 test('C23 a close inside a message is echoed, the message is not delivered', async (t) => {
   const server = await t.server(ECHO);
   const client = await t.open(server);

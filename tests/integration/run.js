@@ -4,7 +4,7 @@
 //   node run.js [part of a test's name ...]
 //
 // RATCHET_LUA names another binary than build/ratchet-lua; --slowest prints where
-// the time went. The exit status is 1 when a test failed.
+// the time went; --except=NAME leaves out the test of that whole name. The exit status is 1 when a test failed.
 'use strict';
 
 const fs = require('fs');
@@ -22,6 +22,7 @@ for (const name of ['ws', 'playwright-core']) {
 const { inFile, run } = require('./support/runner');
 
 const SLOWEST = 15;
+const EXCEPT = '--except=';
 
 function load() {
   const names = fs.readdirSync(__dirname).filter((name) => name.endsWith('_test.js'));
@@ -38,8 +39,10 @@ function printSlowest(times) {
 
 async function main() {
   const filters = process.argv.slice(2).filter((word) => !word.startsWith('--'));
+  const except = process.argv.filter((word) => word.startsWith(EXCEPT))
+    .map((word) => word.slice(EXCEPT.length));
   load();
-  const result = await run(filters);
+  const result = await run(filters, except);
   if (process.argv.includes('--slowest')) printSlowest(result.times);
   console.log(`${result.passed} passed, ${result.failed} failed`);
   const isGood = result.failed === 0 && result.passed > 0;

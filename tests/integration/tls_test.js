@@ -369,6 +369,8 @@ test('what cannot be loaded is named, with its cause', async (t) => {
     [`{ cert = "${pathOf('local.key')}" }`, /local\.key: there is no certificate in PEM in it/],
     [`{ cert = "${pathOf('local.pem')}" }`, /local\.pem: there is no private key in PEM in it/],
     [`{ cert = "${pathOf('broken.pem')}" }`, /broken\.pem: /],
+    [`{ cert = "${pathOf('half-broken.pem')}" }`,
+      /half-broken\.pem: 1 of its certificates cannot be read/],
     [`{ cert = "${pathOf('local.pem')}", key = "${pathOf('wild.key')}" }`,
       /wild\.key: it is not the key of the certificate .*local\.pem/],
     [pair('local', 'clientCa = "/nowhere.pem"'), /\/nowhere\.pem: No such file/],
@@ -434,6 +436,18 @@ test('certificates are swapped under handshakes: none of them fails', async (t) 
   }
   isOver = true;
   await Promise.all(dialing);
+});
+
+test('a certificate that has expired is a warning', async (t) => {
+  const server = await t.server(app(pair('expired')));
+  await server.logged(/warn .*expired\.pem: the certificate has expired/);
+});
+
+// RFC 6125 6.4.4: the common name counts where there are no others.
+test('SNI: the common name of a certificate without names', async (t) => {
+  const server = await t.server(app(pair('local', `sni = { ${pair('nameless')} }`)));
+  assert.match(await shown(server, 'a.example.com'), /^\*\.example\.com /);
+  assert.match(await shown(server, 'a.example.org'), /^local /);
 });
 
 test('a key that everybody may read is a warning', async (t) => {

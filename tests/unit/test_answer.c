@@ -302,6 +302,51 @@ TEST(answer_is_dropped_with_its_peer) {
   CHECK_EQ(source.dropped, 1);
 }
 
+static void begin_then_upgrade(struct stage *stage, struct connection *conn) {
+  if (source.dropped == 0)
+    begin(stage, conn);
+  else
+    connection_upgrade(conn, &stage->endpoint, SLICE(""), SLICE(""));
+}
+
+static void begin_then_hand_over(struct stage *stage, struct connection *conn) {
+  if (source.dropped == 0)
+    begin(stage, conn);
+  else
+    connection_hand_over(conn, &stage->endpoint);
+}
+
+/* FIN is heard during the answer; what is behind the request is still served.
+ */
+TEST(answer_is_followed_by_what_came_before_the_end) {
+  struct stage *stage = open_stage("ab|", '?');
+  stage->decide = begin_then_upgrade;
+  struct peer *peer = ask(stage, GET STAGE_HANDSHAKE);
+  peer_send(peer, "81 85 00 00 00 00 'Hello'");
+  memory_send_fin(peer->memory);
+  stage_run(stage);
+  connection_end_answer(stage->conn);
+  stage_run(stage);
+  CHECK_TEXT(stage_events(stage), "open; text Hello; close 1006");
+  stage_wait(stage, 2000);
+  CHECK_EQ(stage->server.count, 0);
+  stage_close(stage);
+}
+
+TEST(answer_is_followed_by_raw_bytes_that_came_before_the_end) {
+  struct stage *stage = open_stage("ab|", '?');
+  stage->decide = begin_then_hand_over;
+  struct peer *peer = ask(stage, GET GET "raw");
+  memory_send_fin(peer->memory);
+  stage_run(stage);
+  connection_end_answer(stage->conn);
+  stage_run(stage);
+  CHECK_TEXT(stage_events(stage), "open; binary raw; close 1000");
+  stage_wait(stage, 2000);
+  CHECK_EQ(stage->server.count, 0);
+  stage_close(stage);
+}
+
 TEST(answer_takes_only_so_much_of_what_follows) {
   struct stage *stage = open_stage("", '?');
   struct peer *peer = ask(stage, GET);

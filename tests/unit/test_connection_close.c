@@ -98,6 +98,49 @@ TEST(connection_lingers_for_a_moment) {
   stage_close(stage);
 }
 
+/* The peer has closed, and still has to take most of 1,000 bytes. */
+static struct peer *slow_to_take(struct stage *stage) {
+  struct peer *peer = stage_upgraded(stage);
+
+  peer->is_stuck = true;
+  stage_send(stage->conn, 'x', 1000);
+  peer_send(peer, "88 80 00000000");
+  stage_run(stage);
+  CHECK(memory_is_shut_down(peer->memory));
+  return peer;
+}
+
+TEST(connection_lingers_while_its_bytes_are_taken) {
+  struct stage *stage = stage_open();
+  struct peer *peer = slow_to_take(stage);
+
+  stage_wait(stage, 1200);
+  for (int i = 0; i < 5; i++) {
+    peer_take(peer, 100);
+    stage_wait(stage, 4900);
+    if (!CHECK(peer->memory != NULL)) break;
+  }
+  peer->is_stuck = false;
+  stage_run(stage);
+  stage_check(peer, "close 1005", "text x x1000; close 1000; FIN");
+  stage_wait(stage, 5100);
+  stage_check(peer, "", "gone");
+  stage_close(stage);
+}
+
+TEST(connection_gives_up_when_its_bytes_are_not_taken) {
+  struct stage *stage = stage_open();
+  struct peer *peer = slow_to_take(stage);
+
+  stage_wait(stage, 1200);
+  CHECK(peer->memory != NULL);
+  stage_wait(stage, 4700);
+  CHECK(peer->memory != NULL);
+  stage_wait(stage, 500);
+  CHECK(peer->memory == NULL);
+  stage_close(stage);
+}
+
 TEST(connection_sends_messages_before_its_close_frame) {
   struct stage *stage = stage_open();
   struct peer *peer = stage_upgraded(stage);

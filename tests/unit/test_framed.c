@@ -4,7 +4,9 @@
 #include "base/utf8.h"
 #include "check.h"
 #include "proto/framed.h"
+#include "proto/inflater.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 static void check_payload(struct payload *payload, const void *head,
@@ -166,4 +168,49 @@ TEST(framed_masks_nothing_without_memory) {
   CHECK(framed_masked(frame) == NULL);
   mem_fail_at(0, false);
   payload_drop(frame);
+}
+
+/* What does not fit the deflater's own room is a block of its own. */
+TEST(framed_deflates_what_is_large) {
+  enum { LENGTH = 500 * 1000 };
+  uint8_t *bytes = malloc(LENGTH), *back = malloc(LENGTH + 1);
+  uint32_t seed = 1;
+  size_t count = 0;
+  for (size_t i = 0; i < LENGTH; i++) {
+    seed = seed * 1664525 + 1013904223;
+    bytes[i] = (uint8_t)(seed >> 24);
+  }
+  struct deflater *deflater = deflater_new(1, 15, 8, false);
+  struct inflater *inflater = inflater_new(15, false);
+  struct payload *frame = framed_copy(OP_BINARY, bytes, LENGTH);
+  struct payload *deflated = framed_deflated(frame, deflater);
+  if (!CHECK(deflated != NULL)) return;
+  CHECK_EQ(deflated->head[0], 0x80 | FRAME_DEFLATED | OP_BINARY);
+  CHECK_EQ(deflated->body_length, framed_length(deflated));
+  inflater_begin(inflater, deflated->body, deflated->body_length);
+  CHECK_EQ(inflater_step(inflater, back, LENGTH + 1, &count), INFLATER_DONE);
+  CHECK_BYTES(back, count, bytes, LENGTH);
+  payload_drop(deflated);
+
+  /* Without memory there is none, at each place where it is asked for. */
+  uint64_t n = 1;
+  for (bool is_made = false; !is_made && n < 100; n++) {
+    deflater_rest(deflater);
+    pool_drain();
+    int64_t held = mem_in_use();
+    mem_fail_at(n, true);
+    deflated = framed_deflated(frame, deflater);
+    mem_fail_at(0, false);
+    is_made = deflated != NULL;
+    if (is_made) payload_drop(deflated);
+    deflater_rest(deflater);
+    pool_drain();
+    CHECK_EQ(mem_in_use(), held);
+  }
+  CHECK(n > 3 && n < 100);
+  payload_drop(frame);
+  deflater_free(deflater);
+  inflater_free(inflater);
+  free(bytes);
+  free(back);
 }

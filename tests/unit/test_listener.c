@@ -436,6 +436,21 @@ TEST(stream_may_be_closed_while_it_writes) {
   free(bytes);
 }
 
+TEST(stream_knows_what_the_peer_has_not_taken) {
+  char *bytes = calloc(1, LARGE);
+
+  set_up_connection();
+  CHECK_EQ(end.transport->ops->untaken(end.transport), 0);
+  size_t sent = fill(bytes);
+  size_t untaken = end.transport->ops->untaken(end.transport);
+  CHECK(untaken > 0 && untaken <= sent);
+  client_starts_reading();
+  UNTIL(end.transport->ops->untaken(end.transport) == 0);
+  UNTIL(client.length == sent);
+  tear_down();
+  free(bytes);
+}
+
 TEST(stream_shuts_down_after_its_bytes) {
   char *bytes = calloc(1, LARGE);
 

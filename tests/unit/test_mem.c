@@ -20,6 +20,40 @@ TEST(mem_counts_what_is_held) {
   CHECK_EQ(mem_in_use(), before);
 }
 
+TEST(mem_adds_up_what_is_used) {
+  size_t before = mem_used();
+  mem_forget_most();
+  char *block = mem_alloc(100 * 1000);
+  CHECK(mem_used() >= before + 100 * 1000);
+  block = mem_resize(block, 300 * 1000);
+  CHECK(mem_used() >= before + 300 * 1000);
+  block = mem_resize(block, 1000);
+  CHECK(mem_used() < before + 100 * 1000);
+  void *zeroed = mem_alloc_zeroed(1000, 50);
+  CHECK(mem_used() >= before + 50 * 1000);
+
+  mem_free(block);
+  mem_free(zeroed);
+  CHECK_EQ(mem_used(), before);
+  CHECK(mem_used_most() >= before + 300 * 1000);
+  mem_forget_most();
+  CHECK_EQ(mem_used_most(), before);
+}
+
+TEST(mem_that_fails_uses_nothing) {
+  size_t before = mem_used();
+  void *block = mem_alloc(1000);
+  size_t with_block = mem_used();
+  mem_fail_at(1, true);
+  CHECK(mem_alloc(1000) == NULL);
+  CHECK(mem_alloc_zeroed(10, 10) == NULL);
+  CHECK(mem_resize(block, 100 * 1000) == NULL);
+  CHECK_EQ(mem_used(), with_block);
+  mem_fail_at(0, false);
+  mem_free(block);
+  CHECK_EQ(mem_used(), before);
+}
+
 TEST(mem_gives_a_block_for_size_zero) {
   void *a = mem_alloc(0), *b = mem_alloc_zeroed(0, 8);
 

@@ -100,6 +100,25 @@ TEST(connection_pauses_while_it_is_writing) {
   stage_close(stage);
 }
 
+TEST(connection_pauses_at_many_small_frames) {
+  struct stage *stage = stage_open();
+  struct peer *peer = stage_stuck(stage, 100);
+
+  for (int i = 0; i < 520; i++) stage_send(stage->conn, 'x', 1);
+  stage_run(stage);
+  CHECK_EQ(stage->conn->paused, 0); /* some have gone, and 512 may wait */
+  for (int i = 0; i < 40; i++) stage_send(stage->conn, 'x', 1);
+  stage_run(stage);
+  CHECK_EQ(stage->conn->paused, PAUSE_OUTPUT);
+  CHECK(connection_buffered(stage->conn) < 16 * 1024);
+  CHECK_TEXT(stage_events(stage), "");
+  peer_unstick(peer);
+  stage_run(stage);
+  CHECK_TEXT(stage_events(stage), "drain");
+  CHECK_EQ(stage->conn->paused, 0);
+  stage_close(stage);
+}
+
 TEST(connection_drains_below_the_low_water_mark) {
   struct stage *stage = stage_open();
   struct peer *peer = stage_stuck(stage, 0);

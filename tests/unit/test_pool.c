@@ -19,7 +19,7 @@
 #define RECYCLES 1
 #endif
 
-enum { KEPT_BYTES = 2 * 1024 * 1024 };
+enum { KEPT_BYTES = 256 * 1024 };
 
 static const size_t sizes[] = {1,   8,   63,  64,   65,   127,  128,  129,
                                255, 256, 257, 1024, 2048, 4095, 4096, 4097};

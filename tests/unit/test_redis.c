@@ -6,6 +6,7 @@
 #include "net/loop.h"
 #include "net/redis.h"
 
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -191,6 +192,51 @@ TEST(redis_says_why_it_is_lost) {
   redis_resume(client.redis);
   redis_flush(client.redis);
   run_a_little();
+  close_client();
+  tear_down();
+}
+
+TEST(redis_refuses_a_path_that_would_be_cut) {
+  char path[200];
+  memset(path, 'x', sizeof path);
+  path[0] = '/';
+  path[sizeof path - 1] = '\0';
+  set_up();
+  open_client(path, NULL);
+  CHECK_TEXT(client.lost, ""); /* from the loop, not from inside */
+  RUN_UNTIL(client.lost[0]);
+  CHECK_TEXT(client.lost, "name too long");
+  close_client();
+  tear_down();
+}
+
+/* Who is paused hears of the end by what it sends. */
+TEST(redis_is_lost_by_what_cannot_be_sent) {
+  signal(SIGPIPE, SIG_IGN); /* as the program does */
+  set_up();
+  open_client(rig.path, NULL);
+  RUN_UNTIL(client.is_ready && rig.count == 1);
+  redis_pause(client.redis);
+  uv_close((uv_handle_t *)&rig.peers[0], NULL);
+  run_a_little();
+  CHECK_TEXT(client.lost, "");
+  send_text("a");
+  CHECK_TEXT(client.lost, ""); /* nobody is told from inside a send */
+  RUN_UNTIL(client.lost[0]);
+  CHECK_TEXT(client.lost, "broken pipe");
+  close_client();
+
+  open_client(rig.path, NULL);
+  RUN_UNTIL(client.is_ready && rig.count == 2);
+  redis_pause(client.redis);
+  uv_read_stop((uv_stream_t *)&rig.peers[1]);
+  CHECK(buffer_reserve(redis_output(client.redis), LARGE));
+  memset(redis_output(client.redis)->bytes, 'x', LARGE);
+  redis_output(client.redis)->length = LARGE;
+  redis_flush(client.redis);
+  CHECK(redis_queued(client.redis) > 0); /* half of it is with libuv */
+  uv_close((uv_handle_t *)&rig.peers[1], NULL);
+  RUN_UNTIL(client.lost[0]);
   close_client();
   tear_down();
 }

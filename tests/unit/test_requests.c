@@ -194,3 +194,30 @@ TEST(requests_wait_while_the_client_takes_no_answers) {
   CHECK(answers > 0);
   stage_close(stage);
 }
+
+static bool ends_with(const char *text, const char *end) {
+  size_t length = strlen(text), end_length = strlen(end);
+  return length >= end_length && strcmp(text + length - end_length, end) == 0;
+}
+
+TEST(requests_are_answered_without_a_body_where_head_asks) {
+  struct stage *stage = stage_open();
+  stage->decide = tell_body;
+  struct peer *peer = stage_connect(stage);
+  peer_send_bytes(peer, "HEAD / HTTP/1.1\r\nHost: a\r\n\r\n", 28);
+  stage_run(stage);
+  CHECK(ends_with(peer_heard_raw(peer), "\r\n\r\n"));
+  /* What is refused behind it is no HEAD, as far as anybody knows. */
+  peer_send_bytes(peer, "no request\r\n\r\n", 14);
+  stage_run(stage);
+  CHECK(ends_with(peer_heard_raw(peer), "."));
+
+  /* A head that is refused is a HEAD all the same. */
+  peer = stage_connect(stage);
+  peer_send_bytes(peer, "\r\nHEAD / HTTP/1.1\r\nNo: host\r\n\r\n", 31);
+  stage_run(stage);
+  const char *heard = peer_heard_raw(peer);
+  CHECK(strstr(heard, "HTTP/1.1 400 ") == heard &&
+        ends_with(heard, "\r\n\r\n"));
+  stage_close(stage);
+}

@@ -1,6 +1,7 @@
 /* test_tls - the transport round another, client and server back to back. */
 #include "base/mem.h"
 #include "check.h"
+#include "net/tls_records.h"
 #include "support_starve.h"
 #include "support_tls.h"
 
@@ -460,6 +461,47 @@ TEST(tls_survives_each_missing_allocation_of_the_library) {
     tls_wire_close(&pair.wire);
   }
   CHECK(n > 100);
+  tls_server_free(pair.server);
+  tls_config_drop(pair.client);
+}
+
+/* More connections can be in the middle of a record than have buffers to spare:
+ * here none has. */
+TEST(tls_makes_buffers_where_none_is_left) {
+  struct pair pair;
+  open_pair(&pair);
+  tls_wire_run(&pair.wire); /* both have given theirs back */
+  tls_records_drain();
+  tls_end_send(&pair.wire.client, "hello", 5);
+  tls_wire_run(&pair.wire);
+  check_got(&pair.wire.server, "hello");
+  tls_records_drain();
+  tls_end_send(&pair.wire.server, "world", 5);
+  tls_wire_run(&pair.wire);
+  check_got(&pair.wire.client, "world");
+  close_pair(&pair);
+}
+
+TEST(tls_is_lost_where_buffers_cannot_be_made) {
+  struct pair pair = {.server = make_server(), .client = make_client()};
+  bool is_done = false;
+  uint64_t n, lost = 0;
+  for (n = 1; !is_done && n < 100; n++) {
+    CHECK(exchange(&pair));
+    check_got(&pair.wire.server, "hello");
+    tls_records_drain();
+    starve(STARVE_HEAP, n, false);
+    tls_end_send(&pair.wire.client, "again", 5);
+    tls_wire_run(&pair.wire);
+    is_done = !starve_end();
+    bool has_come = pair.wire.server.got.length > 0;
+    if (has_come) check_got(&pair.wire.server, "again");
+    CHECK(has_come || pair.wire.server.error || pair.wire.client.error);
+    if (is_done) CHECK(has_come);
+    lost += !has_come;
+    tls_wire_close(&pair.wire);
+  }
+  CHECK(n < 100 && lost > 0);
   tls_server_free(pair.server);
   tls_config_drop(pair.client);
 }

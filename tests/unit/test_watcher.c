@@ -1,6 +1,6 @@
 /* test_watcher - what is late is told, what is not is not, and sleep ends. */
+#include "base/watcher.h"
 #include "check.h"
-#include "net/watcher.h"
 
 #include <time.h>
 

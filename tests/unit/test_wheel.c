@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { LONG = 10000 };
+enum { LONG = 15000 };
 
 /* One deadline, and what became of it. */
 struct timer {
@@ -205,6 +205,42 @@ TEST(wheel_entry_may_restart_others_that_are_due) {
   manual_clock_advance(&clock, 1000);
   CHECK_EQ(pair[1].times, 1);
   check_in_time(&pair[1], 1000);
+}
+
+static int rung;
+
+static void count_one(struct timer *timer) {
+  (void)timer;
+  rung++;
+}
+
+/* Others have a turn between any two shares. */
+TEST(wheel_meets_many_deadlines_a_few_at_a_time) {
+  enum { MANY = 10 * WHEEL_SHARE };
+  static struct timer timers[MANY], late;
+  set_up();
+  rung = 0;
+  on_timer = count_one;
+  init(&late);
+  for (int i = 0; i < MANY; i++) init(&timers[i]);
+  for (int i = 0; i < MANY; i++) start(&timers[i], 200);
+  manual_clock_advance(&clock, 199 - clock.time % WHEEL_TICK);
+  CHECK_EQ(rung, 0);
+  for (int i = 0; rung == 0 && i < 2 * WHEEL_TICK; i++) {
+    manual_clock_advance(&clock, 1);
+  }
+  CHECK_EQ(rung, WHEEL_SHARE);
+  start(&late, 200); /* the rest does not wait for it */
+  wheel_stop(&wheel, &timers[MANY - 1].entry);
+  for (int i = 2; i <= 10; i++) {
+    manual_clock_advance(&clock, 1);
+    CHECK_EQ(rung, i * WHEEL_SHARE - (i == 10));
+  }
+  manual_clock_advance(&clock, 300);
+  CHECK_EQ(late.times, 1);
+  check_in_time(&late, 200);
+  CHECK_EQ(timers[MANY - 1].times, 0);
+  CHECK_EQ(wheel.count, 0);
 }
 
 /* A loop that was blocked: the clock jumps over several rounds at once. */

@@ -1,6 +1,7 @@
 -- target - the server that a command talks to: its URL and the options that go with it,
 -- which connect, bench and doctor have in common.
 
+local is_token = require("ratchet.http.headers").is_token
 local url = require "ratchet.url"
 
 local target = {}
@@ -60,7 +61,7 @@ function target.read(given)
   local headers, message = read_headers(given.header)
   if not headers then return nil, message end
   for _, name in ipairs(given.protocol or {}) do
-    if not name:find("^[%w!#$%%&'*+%-.^_`|~]+$") then
+    if not is_token(name) then
       return nil, ("--protocol takes a token, not %q; one --protocol for each"):format(name)
     end
   end

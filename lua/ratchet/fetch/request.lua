@@ -2,6 +2,7 @@
 -- into a method or a header may come from a client of its own, so nothing passes that
 -- could end a line: not one byte of a second request is ever written by mistake.
 
+local header_lines = require "ratchet.http.headers"
 local raise = require "ratchet.raise"
 
 local request = {}
@@ -30,7 +31,7 @@ local with_body = { POST = true, PUT = true, PATCH = true }
 ---@return string
 function request.method(method)
   local name = (method or "GET"):upper()
-  if not name:find("^[%w!#$%%&'*+.^_`|~-]+$") then
+  if not header_lines.is_token(name) then
     raise("ratchet.fetch: %q is no method", method)
   end
   if name == "CONNECT" or name == "TRACE" then
@@ -40,7 +41,7 @@ function request.method(method)
 end
 
 local function check_name(name)
-  if type(name) ~= "string" or not name:find("^[%w!#$%%&'*+.^_`|~-]+$") then
+  if not header_lines.is_token(name) then
     raise("ratchet.fetch: %s is no name of a header",
       type(name) == "string" and ("%q"):format(name) or tostring(name))
   end

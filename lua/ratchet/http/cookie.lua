@@ -2,6 +2,7 @@
 -- and nothing is guessed: what a browser would drop or misread is an error.
 
 local date = require "ratchet.http.date"
+local header_lines = require "ratchet.http.headers"
 local options = require "ratchet.options"
 local raise = require "ratchet.raise"
 
@@ -28,7 +29,7 @@ local known_options = {
 }
 
 local function check_name(name)
-  if type(name) ~= "string" or not name:find("^[%w!#$%%&'*+.^_`|~-]+$") then
+  if not header_lines.is_token(name) then
     raise("cookie: %s is no name of a cookie; letters, digits, - and _ are fine",
       type(name) == "string" and ("%q"):format(name) or "a " .. type(name))
   end

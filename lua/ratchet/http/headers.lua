@@ -4,6 +4,14 @@
 
 local headers = {}
 
+---Is it a token (RFC 9110 5.6.2), as names of headers, cookies, methods and sub-protocols
+---are?
+---@param value any
+---@return boolean
+function headers.is_token(value)
+  return type(value) == "string" and value:find("^[%w!#$%%&'*+.^_`|~-]+$") ~= nil
+end
+
 local lookup = {
   __index = function(found, name)
     return type(name) == "string" and rawget(found, name:lower()) or nil

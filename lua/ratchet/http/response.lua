@@ -5,6 +5,7 @@
 
 local class = require "ratchet.class"
 local cookie = require "ratchet.http.cookie"
+local headers = require "ratchet.http.headers"
 local options = require "ratchet.options"
 local raise = require "ratchet.raise"
 
@@ -51,9 +52,9 @@ local function check_values(name, value)
   return values
 end
 
-local function known_spelling(headers, name)
+local function known_spelling(fields, name)
   local lower = name:lower()
-  for existing in pairs(headers) do
+  for existing in pairs(fields) do
     if existing:lower() == lower then return existing end
   end
 end
@@ -63,7 +64,7 @@ end
 ---@param value string|number|string[] a list is sent as several lines
 ---@return ratchet.http.Response
 function Response:header(name, value)
-  if type(name) ~= "string" or not name:find("^[%w!#$%%&'*+.^_`|~-]+$") then
+  if not headers.is_token(name) then
     raise("response:header: %s is no name of a header", tostring(name))
   end
   value = check_values(name, value)

@@ -77,6 +77,23 @@ function record.timer(kind, seconds, fn, timer)
   return timer
 end
 
+---The same for what has the same settings, however they are nested.
+---@param kind string
+---@param settings any
+---@param left_out string? a setting that does not count
+---@return string
+function record.key(kind, settings, left_out)
+  if type(settings) ~= "table" then return kind .. tostring(settings) end
+  local parts = {}
+  for name, value in pairs(settings) do
+    if name ~= left_out then
+      parts[#parts + 1] = record.key(tostring(name) .. "=", value, left_out)
+    end
+  end
+  table.sort(parts)
+  return kind .. "{" .. table.concat(parts, " ") .. "}"
+end
+
 ---Something that a file has opened, and that ends when the file's new text does not
 ---open it.
 ---@param resource ratchet.reload.Resource

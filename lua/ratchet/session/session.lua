@@ -9,6 +9,7 @@ local ids = require "ratchet.session.id"
 local native = require "ratchet.native"
 local raise = require "ratchet.raise"
 local Record = require "ratchet.session.record"
+local wait = require "ratchet.wait"
 
 local ENDED = "the session has ended: it is not in the store any more"
 local TOO_LATE = "there is no session, and it is too late to send a cookie for a new one"
@@ -41,12 +42,8 @@ function Session.new(store, serializer, id)
 end
 
 local function check_wait(what)
-  local may_wait, message = pcall(native.core().checkWait)
-  if may_wait then return end
-  local why = tostring(message):gsub("^.-:%d+: ", "")
-  if why == "cancelled" then error(why, 0) end
-  raise("Session:%s: %s. Where something can wait, Session:load() reads it beforehand, "
-    .. "as the option autoLoad does", what, why)
+  wait.check("Session:" .. what, ". Where something can wait, Session:load() reads it "
+    .. "beforehand, as the option autoLoad does")
 end
 
 local function apply(changes, record)

@@ -33,16 +33,17 @@ function makeAuthority(name) {
     '-keyout', file(`${name}.key`), '-out', file(`${name}.pem`));
 }
 
-// Signed by `by`; options: kind (ec, rsa), names (of the server), usage, subject.
+// Signed by `by`; options: kind (ec, rsa), names (of the server), usage, subject, days.
 function makeSigned(name, by, options) {
-  const { kind = 'ec', names, usage = 'serverAuth', subject = `/CN=${name}` } = options;
+  const { kind = 'ec', names, usage = 'serverAuth', subject = `/CN=${name}`, days = '200' } =
+    options;
   openssl('req', '-new', ...KEYS[kind], '-nodes', '-subj', subject,
     '-keyout', file(`${name}.key`), '-out', file(`${name}.csr`));
   const lines = [`extendedKeyUsage=${usage}`, 'basicConstraints=CA:FALSE'];
   if (names) lines.push(`subjectAltName=${names}`);
   fs.writeFileSync(file(`${name}.ext`), `${lines.join('\n')}\n`);
   openssl('x509', '-req', '-in', file(`${name}.csr`), '-CA', file(`${by}.pem`),
-    '-CAkey', file(`${by}.key`), '-CAcreateserial', '-days', '200',
+    '-CAkey', file(`${by}.key`), '-CAcreateserial', '-days', days,
     '-extfile', file(`${name}.ext`), '-out', file(`${name}.pem`));
 }
 
@@ -58,9 +59,13 @@ function make() {
   makeSigned('other', 'authority', { kind: 'rsa', names: 'DNS:other.example.net' });
   makeSigned('ada', 'authority', { usage: 'clientAuth', subject: '/O=Example/CN=ada' });
   makeSigned('eve', 'stranger', { usage: 'clientAuth' });
+  makeSigned('expired', 'authority', { names: 'DNS:localhost', days: '-1' });
+  makeSigned('nameless', 'authority', { subject: '/O=Example/CN=*.example.com' });
   openssl('ec', '-in', file('local.key'), '-aes256', '-passout', 'pass:opensesame',
     '-out', file('locked.key'));
-  fs.writeFileSync(file('broken.pem'), '-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n');
+  const broken = '-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n';
+  fs.writeFileSync(file('broken.pem'), broken);
+  fs.writeFileSync(file('half-broken.pem'), fs.readFileSync(file('local.pem')) + broken);
 }
 
 // The path of one of its files: "local.pem", "local.key", ...

@@ -23,8 +23,8 @@ function appText(body, more = '', route = 'app:route("/", C, { "*" })') {
   return `${NOTE}${body}\nlocal app = ratchet.App("localhost", 8080)\n${route}\n${more}\napp:run()\n`;
 }
 
-// Runs the program to its end: { status, stdout, stderr }.
-function command(args, env) {
+// Runs the program to its end, which has to come in time: { status, stdout, stderr }.
+function command(args, env, ms = 10000 * slow) {
   const child = spawn(binary, args, { stdio: ['ignore', 'pipe', 'pipe'], env: environment(env) });
   const result = { stdout: '', stderr: '' };
   child.stdout.on('data', (bytes) => { result.stdout += bytes; });
@@ -33,7 +33,7 @@ function command(args, env) {
     child.on('error', reject);
     child.on('close', (status) => resolve({ ...result, status }));
   });
-  return deadline(ended, 10000 * slow, args.join(' '));
+  return deadline(ended, ms, args.join(' '));
 }
 
 class Edited {

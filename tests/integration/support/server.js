@@ -207,10 +207,13 @@ class Server {
   }
 }
 
-// Ratchet's Lua files are found wherever the binary was built.
+// Ratchet's Lua files are found wherever the binary was built. RATCHET_PRELOAD is a
+// library for it alone (faults/short_io), not for the clients.
 function environment(more) {
   const found = path.join(lua, '?.lua') + ';' + path.join(lua, '?', 'init.lua');
-  return { ...process.env, LUA_PATH: `${found};;`, ...more };
+  const preload = process.env.RATCHET_PRELOAD;
+  return { ...process.env, ...(preload && { LD_PRELOAD: preload }),
+    LUA_PATH: `${found};;`, ...more };
 }
 
 function show(value) {
