@@ -2,6 +2,8 @@
 -- what it does and what happens. It lies outside of the app's folder: a reload of the app
 -- leaves it alone.
 
+jit.off(true, true) -- finalizers call it: mayhem/app.lua says why
+
 local model = { violations = {}, reloads = 0 }
 
 local OPEN, CLOSED = 1, 3

@@ -17,6 +17,8 @@
 #include "support_stage.h"
 
 #include <errno.h>
+#include <execinfo.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -26,7 +28,8 @@
 enum {
   ACTIONS = 60000, /* in about a second */
   STEPS = 250,
-  MOST = 64, /* peers at a time */
+  MOST = 64,     /* peers at a time */
+  PATIENCE = 60, /* seconds for one stage: it hangs */
 };
 
 /* A peer, and what it has got. */
@@ -46,6 +49,8 @@ static struct listener peers[MOST];
 static int count;
 static unsigned seed;
 static lua_Integer done, reloads;
+static unsigned current; /* stage */
+static int current_step; /* -1 when it is being closed */
 
 static int random_below(int limit) {
   seed = seed * 1103515245u + 12345u;
@@ -257,6 +262,39 @@ static void step(void) {
   run_turns(random_below(3));
 }
 
+static void say_line(lua_State *L, lua_Debug *event) {
+  (void)event;
+  luaL_traceback(L, L, "Lua is at", 0);
+  dprintf(STDOUT_FILENO, "%s\n", lua_tostring(L, -1));
+  _exit(1);
+}
+
+/* Ends the child: at once in Lua, in C when no Lua has run for a second. */
+static void say_where(int signal) {
+  static bool is_said;
+  void *frames[64];
+  (void)signal;
+  if (is_said) _exit(1);
+  is_said = true;
+  dprintf(STDOUT_FILENO, "stage %u takes more than %d s, step %d:\n", current,
+          PATIENCE, current_step);
+  backtrace_symbols_fd(frames, backtrace(frames, 64), STDOUT_FILENO);
+  alarm(1);
+  lua_sethook(script->L, say_line, LUA_MASKCOUNT, 1);
+}
+
+static void play_stage(void) {
+  alarm(PATIENCE);
+  current_step = 0;
+  open_stage(current);
+  for (int i = 0; i < MOST; i++) arrive();
+  int steps = random_below(STEPS) + 1;
+  for (; current_step < steps; current_step++) step();
+  current_step = -1;
+  close_stage();
+  alarm(0);
+}
+
 static lua_Integer option(const char *name, lua_Integer otherwise) {
   const char *text = getenv(name);
   return text ? atol(text) : otherwise;
@@ -264,27 +302,24 @@ static lua_Integer option(const char *name, lua_Integer otherwise) {
 
 static void play(void) {
   lua_Integer most = option("MAYHEM", ACTIONS);
-  unsigned number = (unsigned)option("MAYHEM_SEED", 1), stages = 0;
+  unsigned first = (unsigned)option("MAYHEM_SEED", 1);
   setenv("LUA_PATH",
          UNIT_FOLDER "/?.lua;" UNIT_FOLDER "/../../lua/?.lua;" UNIT_FOLDER
                      "/../../lua/?/init.lua;;",
          1);
   log_set_level(LOG_OFF);
   CHECK_EQ(loop_init(&loop), 0);
-  for (; done < most && check_failures() == 0; number++, stages++) {
-    check_context("stage %u", number);
-    open_stage(number);
-    for (int i = 0; i < MOST; i++) arrive();
-    int steps = random_below(STEPS) + 1;
-    for (int i = 0; i < steps; i++) step();
-    close_stage();
+  signal(SIGALRM, say_where);
+  for (current = first; done < most && check_failures() == 0; current++) {
+    check_context("stage %u", current);
+    play_stage();
   }
   check_no_context();
   CHECK(check_failures() > 0 || reloads > 0);
   loop_close(&loop);
   if (!getenv("MAYHEM")) return;
   printf("%ld actions, %ld reloads among them, on %u stages\n", (long)done,
-         (long)reloads, stages);
+         (long)reloads, current - first);
 }
 
 __attribute__((weak)) int __lsan_do_recoverable_leak_check(void);

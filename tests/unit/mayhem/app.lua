@@ -126,6 +126,11 @@ local actions = {
   function() coroutine.wrap(function() pcall(act, any(conns)) end)() end,
 }
 
+-- LuaJIT, as of before 2023, can loop for ever where a finalizer enters a compiled loop
+-- over pairs: tests/README.md has the lines that show it. Finalizers act, so these are not
+-- compiled.
+for _, action in ipairs(actions) do jit.off(action) end
+
 local depth = 0
 
 function act(conn)
