@@ -126,7 +126,7 @@ end
 -- What is left to do when the new code is live.
 local function steps_of(live, new, live_one)
   local left = new.twins:left_endpoints()
-  return {
+  local steps = {
     function()
       for i, server in ipairs(new.record.servers) do
         local one = live_one(server)
@@ -148,12 +148,11 @@ local function steps_of(live, new, live_one)
       end
     end,
     function() native.core().setVersion(new.generation.version) end,
-    function()
-      for _, effect in ipairs(new.record.effects) do effect() end
-    end,
     files.from_disk,
     files.mark_late,
   }
+  for _, effect in ipairs(new.record.effects) do steps[#steps + 1] = effect end
+  return steps
 end
 
 -- All that needs memory is done while everything can still be taken back.
@@ -173,7 +172,15 @@ local function get_ready(live, new)
   for name, value in pairs(new.globals) do new.globals[name] = live_one(value) end
 end
 
--- Everything that can fail.
+local function begin(new, sources)
+  new.handles_before, new.callbacks_before = remains.open_handles(), remains.held_functions()
+  addresses.begin()
+  files.begin(sources)
+  record.begin()
+  new.list, new.record = files.list(), record.current()
+end
+
+-- The rest of what can fail.
 local function prepare(app, live, new)
   local loaded = loader.run(app.path, app.arguments, live.modules, live.globals, live.list)
   new.modules, new.globals = loaded.modules, loaded.globals
@@ -190,6 +197,7 @@ local function prepare(app, live, new)
 end
 
 local function end_all_of(new)
+  if not new.record then return end -- it has not begun
   for _, one in ipairs(new.record.timers) do one.timer:cancel() end
   for _, one in ipairs(new.record.resources) do one.close(one.object) end
   for _, task in ipairs(new.record.tasks) do task:cancel() end
@@ -224,13 +232,11 @@ end
 ---@return ratchet.reload.File[]? attempted the files of one that has failed
 local function attempt(app, live, sources)
   live.modules = loader.modules(live.list)
-  local new = { journal = Journal.new() }
-  new.handles_before, new.callbacks_before = remains.open_handles(), remains.held_functions()
-  addresses.begin()
-  files.begin(sources)
-  record.begin()
-  new.list, new.record = files.list(), record.current()
-  local is_good, failure = xpcall(function() prepare(app, live, new) end, report.failure)
+  local new = { journal = Journal.new(), list = {} }
+  local is_good, failure = xpcall(function()
+    begin(new, sources)
+    prepare(app, live, new)
+  end, report.failure)
   if not is_good then
     local is_left, message = pcall(abandon, live, new)
     if not is_left then native.core().log("error", "reload: " .. tostring(message)) end

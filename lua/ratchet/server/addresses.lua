@@ -152,7 +152,7 @@ function addresses.abort()
   trial = nil
   for i = #open, 1, -1 do
     local address = open[i]
-    if given.is_opened[address] then
+    if given and given.is_opened[address] then
       table.remove(open, i)
       native.core().unlisten(address.id)
     end
