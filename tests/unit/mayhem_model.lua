@@ -169,4 +169,28 @@ function model.missing()
   return count
 end
 
+-- ---- finalizers
+
+local doing = 0
+
+-- A finalizer that acts in the middle of a comparison is no finding: see is_at_work.
+local function whole(fn)
+  return function(...)
+    doing = doing + 1
+    local is_done, err = pcall(fn, ...)
+    doing = doing - 1
+    if not is_done then error(err, 0) end
+  end
+end
+
+for _, name in ipairs({
+  "opened", "event", "heard", "closed", "over", "send", "close", "terminate", "add", "remove",
+  "compare", "examine",
+}) do
+  model[name] = whole(model[name])
+end
+
+-- Then a finalizer had better leave everything alone.
+function model.is_at_work() return doing > 0 end
+
 return model

@@ -121,7 +121,9 @@ local actions = {
   function() -- what the collector finds acts too
     if random(10) > 1 then return end
     local guard = newproxy(true)
-    getmetatable(guard).__gc = function() pcall(act, any(conns)) end
+    getmetatable(guard).__gc = function()
+      if not model.is_at_work() then pcall(act, any(conns)) end
+    end
   end,
   function() coroutine.wrap(function() pcall(act, any(conns)) end)() end,
 }
