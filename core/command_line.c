@@ -7,6 +7,7 @@
 #include "base/slice.h"
 #include "net/control_client.h"
 #include "net/loop.h"
+#include "net/redis_reader.h"
 #include "net/signals.h"
 #include "proto/libraries.h"
 
@@ -54,6 +55,26 @@ static const char usage[] =
     "Exit status: 0 done, 1 the app failed to load or to listen, 2 wrong "
     "usage.\n";
 
+static const char control_usage[] =
+    "usage: ratchet-lua reload [--pid N | app.lua]\n"
+    "       ratchet-lua rollback [--pid N | app.lua]\n"
+    "       ratchet-lua drain [--seconds N] [--pid N | app.lua]\n"
+    "\n"
+    "To a server that runs, of the same user: reload loads its app anew, as "
+    "SIGHUP\n"
+    "does, rollback goes back to the code before, and drain hands its clients "
+    "over to\n"
+    "a new process.\n"
+    "\n"
+    "  --pid N      which server, where there are several; an app file says "
+    "it, too\n"
+    "%s"
+    "  --help       this text\n"
+    "\n"
+    "Exit status: 0 done, 1 it was not, 2 wrong usage.\n";
+static const char drain_usage[] =
+    "  --seconds N  over how long, 1 to 86400 (30)\n";
+
 static int complain(const char *what, const char *value) {
   fprintf(stderr, "ratchet-lua: %s%s (see ratchet-lua --help)\n", what, value);
   return EXIT_USAGE;
@@ -66,8 +87,9 @@ static bool read_number(const char *text, uint64_t least, uint64_t most,
 }
 
 static int print_version(void) {
-  printf("ratchet-lua %s\n%s, libuv %s, %s\n", RATCHET_VERSION,
-         script_library(), loop_library(), proto_libraries());
+  printf("ratchet-lua %s\n%s, libuv %s, %s, hiredis %s\n", RATCHET_VERSION,
+         script_libraries(), loop_library(), proto_libraries(),
+         redis_library());
   return EXIT_OK;
 }
 
@@ -140,6 +162,10 @@ static int read_target(int count, char **words, struct control_target *target,
   for (int i = 1; i < count; i++) {
     uint64_t number;
     const char *value = i + 1 < count ? words[i + 1] : "";
+    if (strcmp(words[i], "--help") == 0) {
+      printf(control_usage, is_drain ? drain_usage : "");
+      return EXIT_OK;
+    }
     if (strcmp(words[i], "--pid") == 0) {
       if (!read_number(value, 1, INT_MAX, &number)) {
         return complain("--pid takes the number of a process, not ", value);
@@ -219,13 +245,13 @@ static int read_command(struct command_line *line, int count, char **words) {
 int command_line_read(struct command_line *line, int argc, char **argv) {
   int option;
   line->options.port = -1;
-  if (argc > 1 && is_word(argv[1])) return speak(argc - 1, argv + 1);
   /* "+": what follows the app file is the app's. */
   while ((option = getopt_long(argc, argv, "+", long_options, NULL)) != -1) {
     int status = read_option(line, option, optarg);
     if (status >= 0) return status;
   }
   if (optind == argc) return complain("which app? an app.lua is missing", "");
+  if (is_word(argv[optind])) return speak(argc - optind, argv + optind);
   if (read_command(line, argc - optind, argv + optind) == 0) return -1;
   line->options.is_watched = true;
   line->count = argc - optind;

@@ -94,6 +94,11 @@ describe("connect", function()
       ['unknown option "protocol"; did you mean "protocols"?'] = { protocol = "a" },
       ['the sub-protocol "a b" is no token'] = { protocols = { "a b" } },
       ['the sub-protocol "a" is there twice'] = { protocols = { "a", "a" } },
+      ['the header "sec-websocket-key" is the handshake\'s own'] = {
+        headers = { ["sec-websocket-key"] = "x" },
+      },
+      ['the header "A b" has characters'] = { headers = { ["A b"] = "x" } },
+      ['the header "X" has characters'] = { headers = { X = "a\r\nb" } },
       ["reconnect is for the style with events"] = { reconnect = true },
       ["a component is a table with"] = { events = {} },
       ['option "min" must be'] = { events = { onOpen = print }, reconnect = { min = -1 } },
@@ -102,6 +107,7 @@ describe("connect", function()
         local ok, err = pcall(connect, "ws://h", given)
         assert.is_false(ok)
         assert.is_truthy(err:find(why, 1, true), err)
+        assert.is_nil(err:find("lua/ratchet/", 1, true), err)
       end)
     end
 

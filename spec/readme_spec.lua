@@ -183,3 +183,61 @@ describe("the tests that spec/README.md names", function()
     assert.is_true(count > 50)
   end)
 end)
+
+local function text_of(path)
+  local file = assert(io.open(path))
+  local text = file:read("*a")
+  file:close()
+  return text
+end
+
+-- The names of a namespace are in the error that one it does not have raises.
+local function names_of(namespace)
+  local _, message = pcall(function() return namespace.there_is_no_such_name end)
+  local names = {}
+  for name in message:match("it has (.*)$"):gmatch("[%w_]+") do names[#names + 1] = name end
+  return names
+end
+
+describe("lua/README.md", function()
+  it("has every public name", function()
+    local ratchet = require "ratchet"
+    local api = text_of("lua/README.md")
+    local count = 0
+    local function look(prefix, namespace)
+      for _, name in ipairs(names_of(namespace)) do
+        count = count + 1
+        assert.is_truthy(api:find(prefix .. name, 1, true) or api:find("`" .. name .. "`", 1, true),
+          prefix .. name)
+      end
+    end
+    look("ratchet.", ratchet)
+    for _, inner in ipairs{ "server", "http", "session", "auth", "websocket", "wamp" } do
+      look("ratchet." .. inner .. ".", ratchet[inner])
+    end
+    assert.is_true(count > 40, "names were found: " .. count)
+  end)
+end)
+
+describe("the version", function()
+  local version = text_of("CMakeLists.txt"):match("project%(ratchet%-lua VERSION (%S+)")
+
+  it("is the newest of README.md's changes", function()
+    local changes = text_of("README.md"):match("\n## Changes\n(.*)")
+    assert.are.equal(version, changes:match("\n### (%S+)\n"))
+  end)
+
+  it("is what README.md shows of a start", function()
+    assert.are.equal(version, text_of("README.md"):match("\n    ratchet%-lua (%S+) serves "))
+  end)
+
+  it("is written nowhere else in the sources", function()
+    local files = io.popen("find core lua .package .ci CMakeLists.txt tests/CMakeLists.txt -type f")
+    local found = {}
+    for path in files:lines() do
+      if text_of(path):find(version, 1, true) then found[#found + 1] = path end
+    end
+    files:close()
+    assert.are.same({ "CMakeLists.txt" }, found)
+  end)
+end)

@@ -186,3 +186,10 @@ void redis_reader_free(struct redis_reader *reader) {
   if (reader->parser) redisReaderFree(reader->parser);
   reader->parser = NULL;
 }
+
+#define TEXT_OF(number) #number
+#define TEXT(number)    TEXT_OF(number)
+
+const char *redis_library(void) {
+  return TEXT(HIREDIS_MAJOR) "." TEXT(HIREDIS_MINOR) "." TEXT(HIREDIS_PATCH);
+}

@@ -62,5 +62,7 @@ bool redis_reader_feed(struct redis_reader *reader, const void *bytes,
  * It is valid until the next call of the reader. */
 const struct redis_value *redis_reader_take(struct redis_reader *reader);
 void redis_reader_free(struct redis_reader *reader);
+/* "1.2.0": of hiredis, as it was when this was built. */
+const char *redis_library(void);
 
 #endif

@@ -2,6 +2,7 @@
 
 #include <llhttp.h>
 #include <mbedtls/version.h>
+#include <stdio.h>
 #include <zlib.h>
 
 #define TEXT_OF(number) #number
@@ -11,6 +12,10 @@
   "." TEXT(LLHTTP_VERSION_MINOR) "." TEXT(LLHTTP_VERSION_PATCH)
 
 const char *proto_libraries(void) {
-  return "llhttp " LLHTTP_VERSION ", zlib " ZLIB_VERSION
-         ", " MBEDTLS_VERSION_STRING_FULL;
+  static char text[128];
+  char mbedtls[32]; /* the library asks for 18 */
+  mbedtls_version_get_string_full(mbedtls);
+  snprintf(text, sizeof text, "llhttp " LLHTTP_VERSION ", zlib %s, %s",
+           zlibVersion(), mbedtls);
+  return text;
 }

@@ -2,7 +2,8 @@
 #ifndef RATCHET_PROTO_LIBRARIES_H
 #define RATCHET_PROTO_LIBRARIES_H
 
-/* "llhttp 9.2.1, zlib 1.3.1, mbedTLS 3.6.2" */
+/* "llhttp 9.2.1, zlib 1.3.1, Mbed TLS 3.6.2": of zlib and mbedTLS what runs, of
+ * llhttp, which does not tell, what was built with. */
 const char *proto_libraries(void);
 
 #endif

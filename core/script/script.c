@@ -265,8 +265,8 @@ void script_close_handles(struct script *script) {
   script_close_luv(script);
 }
 
-const char *script_library(void) {
-  return LUAJIT_VERSION;
+const char *script_libraries(void) {
+  return LUAJIT_VERSION ", luv " LUV_VERSION ", cjson " CJSON_VERSION;
 }
 
 void script_free(struct script *script) {

@@ -60,8 +60,8 @@ void script_turn_done(struct script *script);
 /* Handlers that wait are not resumed any more, so that they do not keep their
  * connections. */
 void script_end_waits(struct script *script);
-/* "LuaJIT 2.1.0-beta3" */
-const char *script_library(void);
+/* "LuaJIT 2.1.0-beta3, luv 1.44.2, cjson 2.1.0" */
+const char *script_libraries(void);
 /* Ends what the app has begun and needs no connection: waits, tasks, timers,
  * its connections to HTTP and Redis servers, and the handles that it made by
  * luv, whose callbacks are called in the next turns. */

@@ -74,12 +74,31 @@ local function list_protocols(protocols)
   return table.concat(protocols, ", ")
 end
 
+-- What makes the handshake, and its length.
+local own = {
+  host = true, upgrade = true, connection = true, ["content-length"] = true,
+  ["transfer-encoding"] = true, ["sec-websocket-key"] = true, ["sec-websocket-version"] = true,
+  ["sec-websocket-protocol"] = true, ["sec-websocket-extensions"] = true,
+}
+
+-- The core asks the same; here the error points at the line of the app.
+local function check_header(name, value)
+  if type(name) ~= "string" or not name:find("^[%w!#$%%&'*+%-.^_`|~]+$")
+    or value:find("[%z\1-\8\10-\31\127]") then
+    raise('%s: the header "%s" has characters that no header may have', WHERE, tostring(name))
+  end
+  if own[name:lower()] then
+    raise('%s: the header "%s" is the handshake\'s own and cannot be set', WHERE, name)
+  end
+end
+
 local function list_headers(given)
   local raw = Request.flatten(given.headers or {})
   if given.origin then
     raw[#raw + 1] = "Origin"
     raw[#raw + 1] = given.origin
   end
+  for i = 1, #raw, 2 do check_header(raw[i], raw[i + 1]) end
   return raw
 end
 

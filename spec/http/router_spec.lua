@@ -162,6 +162,14 @@ describe("Router, hosts:", function()
     assert.are.equal("warn 404 /chat: " .. sentence, fake_core.last_log(core))
   end)
 
+  it("names a host once, however many routes it has there", function()
+    local router = router_with({
+      { "GET", "/chat", "localhost" }, { "GET", "/{all:.*}", "localhost" },
+    })
+    router:handle(layers.get("/chat", { Host = "evil.example" }))
+    assert.matches('answers to "localhost"$', fake_core.without_lesson(fake_core.last_log(core)))
+  end)
+
   it("answers 404 to none, where one is asked for", function()
     local router = router_with({ { "GET", "/chat", "localhost" } })
     local status = router:handle(layers.get("/chat", { Host = false }))

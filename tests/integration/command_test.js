@@ -52,7 +52,18 @@ test('--help and --version', async () => {
     assert.ok(help.stdout.includes(option), `${option} is named`);
   }
   assert.strictEqual(help.stderr, '');
-  await expectCommand(['--version'], 0, /^ratchet-lua \d+\.\d+\.\d+\n.*LuaJIT.*libuv.*llhttp/);
+});
+
+test('--version is that of CMakeLists.txt, with those of the libraries', async () => {
+  const [, version] = fs.readFileSync(path.join(root, 'CMakeLists.txt'), 'utf8')
+    .match(/^project\(ratchet-lua VERSION (\S+)/m);
+  const { stdout, stderr } = await expectCommand(['--version'], 0, /^/);
+  const [first, second, end] = stdout.split('\n');
+  assert.strictEqual(first, `ratchet-lua ${version}`);
+  const libraries = second.split(', ').map((library) => library.match(/^(.*) (\d+\.\d+\S*)$/));
+  assert.deepStrictEqual(libraries.map((library) => library && library[1].toLowerCase()),
+    ['luajit', 'luv', 'cjson', 'libuv', 'llhttp', 'zlib', 'mbed tls', 'hiredis'], second);
+  assert.strictEqual(end + stderr, '');
 });
 
 const usages = [
@@ -66,6 +77,7 @@ const usages = [
   ['reload of two', ['reload', 'a.lua', 'b.lua'], /one --pid N or one app\.lua .* reload/],
   ['rollback of no process', ['rollback', '--pid', '0'], /--pid takes .* not 0/],
   ['drain in no time', ['drain', '--seconds', 'x'], /--seconds takes .* not x/],
+  ['a reload behind an option', ['--log-level', 'off', 'reload', '--pid', 'x'], /--pid takes .* not x/],
   ['a time for a reload', ['reload', '--seconds', '1'], /one --pid N or one app\.lua .* reload/],
   ['an unknown level', ['--log-level', 'loud', 'app.lua'], /debug, info, warn, error or off, not loud/],
   ['an unknown format', ['--log-format', 'xml', 'app.lua'], /text or json, not xml/],

@@ -99,6 +99,13 @@ for (const name of COMMANDS) {
   });
 }
 
+test('reload, rollback, drain: --help', async (t) => {
+  for (const name of ['reload', 'rollback', 'drain']) {
+    const run = await piped(t, [name, '--help']).end().ends(0);
+    assert.match(run.stdout, new RegExp(`^usage: .*(\\n.*)?(\\n.*)?ratchet-lua ${name} `), name);
+  }
+});
+
 test('--help names each command', async (t) => {
   const run = await piped(t, ['--help']).end().ends(0);
   for (const name of COMMANDS) assert.match(run.stdout, new RegExp(`^  ${name} .*\\w`, 'm'));
@@ -447,13 +454,13 @@ function optionsOf(name) {
 test('the man page has every command and every option', () => {
   const page = fs.readFileSync(path.join(root, '.package', 'ratchet-lua.1.in'), 'utf8')
     .replace(/\\-/g, '-');
-  for (const name of ['', 'bench', 'check', 'connect', 'doctor', 'new']) {
+  for (const name of ['', 'bench', 'check', 'connect', 'doctor', 'drain', 'new', 'reload', 'rollback']) {
     const options = optionsOf(name);
     assert.ok(options.length > 1, `${name} --help`);
     for (const option of options) {
       assert.match(page, new RegExp(`^\\.BI? ${option}\\b`, 'm'), `${name} ${option}`);
     }
-    if (name) assert.match(page, new RegExp(`^\\.SS ${name}$`, 'm'));
+    if (name) assert.match(page, new RegExp(`^\\.SS (.*, )?${name}\\b`, 'm'));
   }
 });
 
@@ -472,7 +479,7 @@ test('completion knows commands, options and their values', async (t) => {
   assert.deepStrictEqual(complete('check', 'app'), ['app.lua']);
   assert.deepStrictEqual(complete('new', '--template', 'r'), ['rooms']);
   assert.deepStrictEqual(complete('--log-level', 'd'), ['debug']);
-  for (const name of ['bench', 'check', 'connect', 'doctor', 'new']) {
+  for (const name of ['bench', 'check', 'connect', 'doctor', 'drain', 'new', 'reload', 'rollback']) {
     assert.deepStrictEqual(complete(name, '--').sort(), optionsOf(name).sort());
   }
   assert.deepStrictEqual(complete('--').sort(), optionsOf('').sort());
@@ -503,4 +510,10 @@ test('cmake --install puts everything in its place, and it runs there', { ms: 60
   assert.strictEqual(check.status, 0, check.stdout + check.stderr);
   const settings = JSON.parse(fs.readFileSync(path.join(cwd, 'there', '.luarc.json'), 'utf8'));
   assert.ok(settings['workspace.library'][0].startsWith(fs.realpathSync(prefix)));
+});
+
+test('the package has a maintainer that can be set', () => {
+  const read = (name) => fs.readFileSync(path.join(path.dirname(binary), name), 'utf8');
+  const [, maintainer] = read('CMakeCache.txt').match(/^MAINTAINER:STRING=(.+ <.+@.+>)$/m);
+  assert.ok(read('CPackConfig.cmake').includes(`set(CPACK_PACKAGE_CONTACT "${maintainer}")`));
 });

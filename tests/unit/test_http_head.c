@@ -105,6 +105,7 @@ static const struct vector vectors[] = {
 
     /* What the second pass judges. */
     {"an unknown method", "BREW / HTTP/1.1\r\n" HOST "\r\n", 501, 0},
+    {"a method of one letter", "G / HTTP/1.1\r\n" HOST "\r\n", 501, 0},
     {"a lower-case method", "get / HTTP/1.1\r\n" HOST "\r\n", 501, 0},
     {"PRI in HTTP/1.1", "PRI * HTTP/1.1\r\n" HOST "\r\n", 505, 0},
     {"no Host", GET "\r\n", 400, 0},

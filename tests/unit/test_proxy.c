@@ -149,6 +149,22 @@ TEST(proxy_header_precedes_raw_bytes_too) {
   stage_close(stage);
 }
 
+TEST(proxy_header_precedes_raw_bytes_that_are_not_wanted_yet) {
+  struct stage *stage = open_stage(NULL, true);
+
+  stage->service.raw = &stage->endpoint;
+  stage->act_on = "open";
+  stage->act = stage_pause;
+  struct peer *peer = send_text(stage, HEADER "hello");
+  peer_send_bytes(peer, " there", 6);
+  stage_run(stage);
+  CHECK_TEXT(stage_events(stage), "open");
+  connection_resume(stage->conn, PAUSE_ASKED);
+  stage_run(stage);
+  CHECK_TEXT(stage_events(stage), "binary hello; binary  there");
+  stage_close(stage);
+}
+
 TEST(forwarded_holds_for_its_own_request) {
   struct stage *stage = open_stage("127.0.0.1", false);
 

@@ -216,7 +216,13 @@ end
 
 local function note_place(place, _, seen)
   seen.is_path = true
-  for _, name in ipairs(place.names) do seen.names[#seen.names + 1] = text.quote(name) end
+  for _, name in ipairs(place.names) do
+    local shown = text.quote(name)
+    if not seen.names[shown] then
+      seen.names[#seen.names + 1] = shown
+      seen.names[shown] = true
+    end
+  end
   each_site(place, seen.asked.key, seen.asked.name, note_methods, seen.allowed)
 end
 

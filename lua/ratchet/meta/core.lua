@@ -23,7 +23,7 @@ function Endpoint:with(component) end
 ---One wait of one handler.
 
 ---@class ratchet.core
----@field version string the version of the program, such as "0.1.0"
+---@field version string the version of the program: three numbers with dots between
 ---@field options ratchet.core.Options what the command line said
 ---@field noFollow integer O_NOFOLLOW of open(2), which luv does not tell
 ---@field handed ratchet.core.Handed[] the listening sockets that whoever started the
