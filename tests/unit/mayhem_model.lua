@@ -173,8 +173,9 @@ end
 
 local doing = 0
 
--- A finalizer that acts in the middle of a comparison is no finding: see is_at_work.
-local function whole(fn)
+---What a finalizer must not act in the middle of, such as a comparison: see is_at_work.
+---@param fn function that returns nothing and does not wait
+function model.whole(fn)
   return function(...)
     doing = doing + 1
     local is_done, err = pcall(fn, ...)
@@ -187,7 +188,7 @@ for _, name in ipairs({
   "opened", "event", "heard", "closed", "over", "send", "close", "terminate", "add", "remove",
   "compare", "examine",
 }) do
-  model[name] = whole(model[name])
+  model[name] = model.whole(model[name])
 end
 
 -- Then a finalizer had better leave everything alone.
