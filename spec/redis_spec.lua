@@ -1,5 +1,6 @@
 local fake_core = require "support.fake_core"
 local fake_redis = require "support.fake_redis"
+local native = require "ratchet.native"
 local redis = require "ratchet.redis"
 
 describe("redis", function()
@@ -46,6 +47,16 @@ describe("redis", function()
       local given = { host = "x" }
       connect(given)
       assert.are.same({ host = "x" }, given)
+    end)
+
+    it("leaves no connection when it raises", function()
+      local core = native.core()
+      function core.redis() error("not enough memory", 0) end
+      assert.has_error(function() redis.connect() end, "not enough memory")
+      assert.are.equal(0, fake.timers())
+      function core.after() error("no timer", 0) end
+      assert.has_error(function() redis.connect() end, "no timer")
+      assert.are.same({}, fake.links)
     end)
 
     it("needs the server", function()

@@ -212,9 +212,12 @@ function redis.connect(given)
       spare = {}, -- tickets
     },
   }, metatable)
-  return record.resource({
-    object = client, key = record.key("redis ", settings), close = Redis.close,
-  })
+  record.resource({ object = client, key = record.key("redis ", settings), close = Redis.close })
+  -- Last: an error before, or in it, leaves no connection that nobody has.
+  local is_well, err = pcall(Queue.connect, client.state.queue)
+  if is_well then return client end
+  client:close()
+  error(err, 0)
 end
 
 return redis

@@ -18,6 +18,7 @@ describe("redis.line", function()
       end,
       reply = function(value, err) events[#events + 1] = { value, err } end,
     })
+    line:connect()
     return fake.links[#fake.links]
   end
 

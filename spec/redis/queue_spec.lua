@@ -12,6 +12,7 @@ describe("redis.queue", function()
 
   local function open(more)
     queue = Queue(fake_redis.settings(more))
+    queue:connect()
     return fake.links[1]
   end
 
@@ -124,6 +125,7 @@ describe("redis.queue", function()
     assert.are.same({ "not given", "too many commands wait: 2 (maxQueued)" }, told.c)
     local large = ("x"):rep(64 * 1024 * 1024)
     local other = Queue(fake_redis.settings())
+    other:connect()
     assert.are.same({ nil, "too much waits for the connection" },
       { other:give(true, "SET", "k", large) })
   end)

@@ -3,6 +3,7 @@
 
 local fake_core = require "support.fake_core"
 local app_files = require "support.app_files"
+local addresses = require "ratchet.server.addresses"
 local attempt = require "ratchet.reload.attempt"
 local files = require "ratchet.reload.files"
 local record = require "ratchet.reload.record"
@@ -47,6 +48,17 @@ describe("reload.attempt", function()
 
   it("goes back when the app raises", function()
     assert.are.equal("no", fails("error('no', 0)"))
+  end)
+
+  it("goes back when it cannot even begin", function()
+    local begin = record.begin
+    function record.begin() error("not enough memory", 0) end
+    local is_called, reason = pcall(fails, "return 2")
+    record.begin = begin
+    assert.are.same({ true, "not enough memory" }, { is_called, reason })
+    addresses.open({ address = "127.0.0.1", port = 8080 }, { options = {} })
+    assert.is_nil(addresses.rival({ port = 8080 })) -- nothing is on trial any more
+    addresses.forget()
   end)
 
   it("takes no app that listens nowhere", function()

@@ -38,6 +38,20 @@ describe("files", function()
     assert.are.same({}, files.list())
   end)
 
+  it("does not look further for a file that is there and cannot be read", function()
+    local read = files.read
+    function files.read(path)
+      if path:find("one.lua", 1, true) then
+        return nil, path .. ": Too many open files", true
+      end
+      return read(path)
+    end
+    local is_good, err = pcall(require, "one")
+    files.read = read
+    assert.is_false(is_good)
+    assert.is_truthy(err:find("cannot open .*one.lua: Too many open files"))
+  end)
+
   it("says where an error is", function()
     texts["bad.lua"] = "return = 1"
     local _, err = pcall(require, "bad")

@@ -6,6 +6,7 @@
 #include "proto/framed.h"
 #include "proto/reader.h"
 #include "support_event_text.h"
+#include "support_starve.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -13,43 +14,6 @@
 
 static struct stage stage;
 static char shown[STAGE_TEXT];
-
-/* ---- failing allocations */
-
-static uint64_t starve_nth;
-static bool starve_sticky, starve_came;
-
-void stage_starve(uint64_t nth, bool sticky) {
-  starve_nth = nth;
-  starve_sticky = sticky;
-  starve_came = false;
-  mem_fail_at(nth, sticky);
-}
-
-static void feed_peer(void) {
-  if (starve_nth == 0 && !starve_came) return;
-  uint64_t used = mem_requests();
-  if (!starve_came && used >= starve_nth) starve_came = true;
-  if (!starve_came) starve_nth -= used;
-  mem_fail_at(0, false);
-}
-
-static void starve_server(void) {
-  if (starve_nth == 0 && !starve_came) return;
-  if (starve_came)
-    mem_fail_at(starve_sticky ? 1 : 0, starve_sticky);
-  else
-    mem_fail_at(starve_nth, starve_sticky);
-}
-
-bool stage_starved_enough(void) {
-  feed_peer();
-  bool came = starve_came;
-  starve_nth = 0;
-  starve_came = false;
-  mem_fail_at(0, false);
-  return came;
-}
 
 /* ---- texts */
 
@@ -200,6 +164,7 @@ struct stage *stage_open(void) {
                                    .header_timeout = SERVICE_HEADER_TIMEOUT,
                                    .max_header_size = SERVICE_MAX_HEADER_SIZE,
                                    .max_body_size = SERVICE_MAX_BODY_SIZE};
+  stage.served = &stage.service;
   return &stage;
 }
 
@@ -209,13 +174,13 @@ static void harvest(struct peer *peer, size_t most) {
   size_t length = received->length < most ? received->length : most;
 
   if (length == 0) return;
+  starve_pause();
   peer->got = realloc(peer->got, peer->length + length);
   if (!peer->got) exit(2);
   memcpy(peer->got + peer->length, received->bytes, length);
   peer->length += length;
-  feed_peer();
   memory_take(peer->memory, length);
-  starve_server();
+  starve_resume();
 }
 
 static void run_peer(struct peer *peer) {
@@ -244,10 +209,10 @@ void stage_wait(struct stage *of, uint64_t milliseconds) {
 struct peer *stage_connect(struct stage *of) {
   if (of->peer_count == STAGE_PEERS) exit(2);
   struct peer *peer = &of->peers[of->peer_count++];
-  feed_peer();
+  starve_pause();
   *peer = (struct peer){.stage = of, .memory = memory_transport_new()};
-  starve_server();
-  server_accept(&of->server, &of->service, memory_transport_face(peer->memory));
+  starve_resume();
+  server_accept(&of->server, of->served, memory_transport_face(peer->memory));
   return peer;
 }
 
@@ -273,28 +238,29 @@ struct peer *stage_ask(struct stage *of, const struct opening *opening,
                        struct connection **conn) {
   if (of->peer_count == STAGE_PEERS) exit(2);
   struct peer *peer = &of->peers[of->peer_count++];
-  feed_peer();
+  starve_pause();
   *peer = (struct peer){
       .stage = of, .memory = memory_transport_new(), .is_server = true};
-  starve_server();
+  starve_resume();
   *conn =
       connection_ask(&of->server, memory_transport_face(peer->memory), opening);
   return peer;
 }
 
-static void check_all_gone(struct stage *of) {
+void stage_forget_peers(struct stage *of) {
   for (size_t i = 0; i < of->peer_count; i++) {
     CHECK(of->peers[i].memory == NULL);
     free(of->peers[i].got);
   }
+  of->peer_count = 0;
 }
 
 void stage_close(struct stage *of) {
-  stage_starved_enough();
+  starve_end();
   of->act = NULL;
   server_terminate(&of->server);
   stage_run(of);
-  check_all_gone(of);
+  stage_forget_peers(of);
   CHECK_EQ(of->server.count, 0);
   CHECK(list_is_empty(&of->server.connections));
   CHECK(list_is_empty(&of->server.due));
@@ -310,9 +276,9 @@ void stage_close(struct stage *of) {
 
 void peer_send_bytes(struct peer *peer, const void *bytes, size_t length) {
   if (!peer->memory) return;
-  feed_peer();
+  starve_pause();
   memory_send(peer->memory, bytes, length);
-  starve_server();
+  starve_resume();
 }
 
 void peer_send_text(struct peer *peer, const char *text) {

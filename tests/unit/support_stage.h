@@ -14,6 +14,9 @@
  * Events are "open", "text Hello", "binary ..", "ping ..", "pong ..", "drain",
  * "close 1000 bye", "refused 408", "drained"; "2:open" for the connection with
  * the id 2. A run of one byte is "a x100".
+ *
+ * What the peers do neither fails nor counts while memory is taken away
+ * (support_starve).
  */
 #ifndef RATCHET_TESTS_SUPPORT_STAGE_H
 #define RATCHET_TESTS_SUPPORT_STAGE_H
@@ -53,6 +56,7 @@ struct stage {
   struct server server;
   struct endpoint endpoint;
   struct service service;
+  struct service *served; /* what peers connect to: that one, at first */
   /* What the app does: in the event whose text begins with `act_on` (NULL: in
    * each), after it was written down. */
   const char *act_on;
@@ -89,6 +93,8 @@ void stage_run(struct stage *stage);
 /* One turn: all that the peers sent is delivered, then what is due is done. */
 void stage_turn(struct stage *stage);
 void stage_wait(struct stage *stage, uint64_t milliseconds);
+/* All peers must be gone: there is room for as many again. */
+void stage_forget_peers(struct stage *stage);
 /* What has happened since the last call. */
 const char *stage_events(struct stage *stage);
 void stage_note(struct stage *stage, const char *event);
@@ -120,11 +126,5 @@ const char *peer_heard_raw(struct peer *peer);
 
 /* Queues a frame of `length` times a byte. */
 enum send_result stage_send(struct connection *conn, char byte, size_t length);
-
-/* The n-th allocation of the server fails, and all after it if `sticky`; what
- * the peers do does not count. stage_starved_enough ends it: was there an n-th?
- */
-void stage_starve(uint64_t nth, bool sticky);
-bool stage_starved_enough(void);
 
 #endif

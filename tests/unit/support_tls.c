@@ -3,6 +3,7 @@
 #include "base/mem.h"
 #include "check.h"
 
+#include <errno.h>
 #include <mbedtls/pem.h>
 #include <mbedtls/x509_crt.h>
 #include <stdio.h>
@@ -104,8 +105,8 @@ static size_t on_space(void *owner, uint8_t **bytes) {
 static void on_read(void *owner, uint8_t *bytes, size_t length) {
   struct tls_end *end = owner;
   CHECK(!end->ended);
-  buffer_append(&end->got, bytes, length); /* or not, without memory */
-  memset(bytes, 0xee, length);             /* they are ours to change */
+  if (!buffer_append(&end->got, bytes, length)) end->error = -ENOMEM;
+  memset(bytes, 0xee, length); /* they are ours to change */
   if (end->is_pausing) end->transport->ops->stop_reading(end->transport);
 }
 
@@ -188,7 +189,9 @@ static bool move(struct tls_wire *wire, struct tls_end *from,
   memcpy(bytes, out->bytes, length);
   memory_take(from->memory, length);
   if (wire->spoil) wire->spoil(bytes, length, from == &wire->client);
-  memory_send(to->memory, bytes, length);
+  if (!memory_send(to->memory, bytes, length)) {
+    memory_break(to->memory, -ENOMEM); /* without memory nothing gets lost */
+  }
   return true;
 }
 

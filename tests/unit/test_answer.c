@@ -4,6 +4,7 @@
  */
 #include "check.h"
 #include "support_stage.h"
+#include "support_starve.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -383,9 +384,9 @@ TEST(answer_has_one_source_whatever_has_no_memory) {
   for (uint64_t n = 1; is_enough && n < 100; n++) {
     check_context("allocation %d", (int)n);
     struct stage *stage = open_stage("Hello|there|", '.');
-    stage_starve(n, false);
+    starve(STARVE_CORE, n, false);
     ask(stage, GET);
-    is_enough = stage_starved_enough();
+    is_enough = starve_end();
     stage_close(stage);
     CHECK_EQ(source.dropped, source.asked > 0 || source.dropped > 0 ? 1 : 0);
   }

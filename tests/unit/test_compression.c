@@ -7,6 +7,7 @@
 #include "proto/framed.h"
 #include "proto/inflater.h"
 #include "support_stage.h"
+#include "support_starve.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -302,12 +303,12 @@ static bool play_starved(uint64_t nth, bool is_sticky, bool is_dedicated) {
                 is_sticky ? " and all after" : "", is_dedicated);
   stage->echoes = true;
   stage->endpoint.limits.deflate.threshold = 0;
-  stage_starve(nth, is_sticky);
+  starve(STARVE_CORE, nth, is_sticky);
   struct peer *peer = stage_connect(stage);
   peer_send_text(peer, PLAIN);
   stage_run(stage);
   if (has_agreed(peer)) echo_back(stage, peer);
-  bool was_starved = stage_starved_enough();
+  bool was_starved = starve_end();
   struct inflater *inflater = inflater_new(15, is_dedicated);
   drop_head(peer);
   check_echoes(peer, inflater);

@@ -7,6 +7,7 @@
 #include "proto/framed.h"
 #include "proto/handshake.h"
 #include "support_stage.h"
+#include "support_starve.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -480,7 +481,7 @@ static void play_without_memory(bool is_deflated) {
     struct stage *stage = stage_open();
     stage->endpoint.limits.deflate = deflate_settings_default;
     stage->endpoint.limits.deflate.is_wanted = is_deflated;
-    stage_starve(nth, false);
+    starve(STARVE_CORE, nth, false);
     struct peer *peer = ask(stage);
     bool is_under_way = told.conn != NULL;
     if (is_under_way && peer->memory && !told.failed) accept_with(peer, terms);
@@ -488,7 +489,7 @@ static void play_without_memory(bool is_deflated) {
       stage_send(told.conn, 'a', 200);
       stage_run(stage);
     }
-    came = stage_starved_enough();
+    came = starve_end();
     CHECK_EQ(told.opened + told.failed, is_under_way ? 1 : 0);
     stage_close(stage);
     if (!CHECK(nth < 60)) break;

@@ -5,6 +5,7 @@
  */
 #include "check.h"
 #include "support_stage.h"
+#include "support_starve.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -209,9 +210,9 @@ TEST(proxy_survives_each_failing_allocation) {
     struct stage *stage = open_stage("127.0.0.1", true);
     check_context("allocation %d", (int)n);
     stage->service.max_per_address = 1;
-    stage_starve(n, false);
+    starve(STARVE_CORE, n, false);
     send_text(stage, HEADER GET "X-Forwarded-For: 9.9.9.9\r\n\r\n");
-    more = stage_starved_enough();
+    more = starve_end();
     if (!more) CHECK_TEXT(clients, "203.0.113.7:56324; ");
     stage_close(stage);
   }

@@ -7,6 +7,7 @@
 #include "check.h"
 #include "proto/framed.h"
 #include "support_stage.h"
+#include "support_starve.h"
 
 #include <errno.h>
 #include <string.h>
@@ -335,10 +336,10 @@ static bool play_starved(uint64_t nth, bool is_sticky) {
   stage->act_on = "open";
   stage->act = join;
   stage->decide = upgrade_with_protocol;
-  stage_starve(nth, is_sticky);
+  starve(STARVE_CORE, nth, is_sticky);
   struct peer *peer = stage_connect(stage);
   play_session(stage, peer);
-  bool was_starved = stage_starved_enough();
+  bool was_starved = starve_end();
   stage_wait(stage, 20000);
   CHECK(peer->memory == NULL);
   CHECK_EQ(stage->server.count, 0);

@@ -2,6 +2,7 @@
 #include "base/mem.h"
 #include "check.h"
 #include "net/tls_records.h"
+#include "support_starve.h"
 #include "support_tls.h"
 
 #include <errno.h>
@@ -460,26 +461,6 @@ TEST(tls_serves_a_new_certificate_after_a_reload) {
 
 /* ---- without memory */
 
-/* The library asks the system for memory, not ours: here its calloc is. ASan
- * brings one of its own. */
-#if defined(__SANITIZE_ADDRESS__)
-#define HAS_CALLOC 0
-#elif defined(__has_feature)
-#define HAS_CALLOC !__has_feature(address_sanitizer)
-#else
-#define HAS_CALLOC 1
-#endif
-
-static long asked, refused_at;
-
-#if HAS_CALLOC
-void *__libc_calloc(size_t count, size_t size); /* NOLINT: it is glibc's */
-void *calloc(size_t count, size_t size) {       /* NOLINT */
-  if (refused_at > 0 && ++asked == refused_at) return NULL;
-  return __libc_calloc(count, size);
-}
-#endif
-
 static bool exchange(struct pair *pair) {
   pair->wire = (struct tls_wire){0};
   if (!tls_wire_open(&pair->wire, pair->server, pair->client, "localhost")) {
@@ -490,24 +471,22 @@ static bool exchange(struct pair *pair) {
   return pair->wire.server.got.length > 0;
 }
 
-/* A handshake takes ten thousand callocs, for numbers mostly: one fails, each
- * of the first hundred and fewer of the later ones. It ends well or the
+/* A handshake allocates ten thousand times, numbers mostly: one fails, each of
+ * the first hundred and fewer of the later ones. It ends well or the
  * connection does; nothing false is delivered. */
 TEST(tls_survives_each_missing_allocation_of_the_library) {
   struct pair pair = {.server = make_server(), .client = make_client()};
   bool is_done = false;
-  long n;
-  for (n = 1; HAS_CALLOC && !is_done; n += n < 100 ? 1 : n / 25) {
-    asked = 0;
-    refused_at = n;
+  uint64_t n;
+  for (n = 1; !is_done; n += n < 100 ? 1 : n / 25) {
+    starve(STARVE_HEAP, n, false);
     bool is_good = exchange(&pair);
-    is_done = asked < n;
-    refused_at = 0;
+    is_done = !starve_end();
     if (is_good) check_got(&pair.wire.server, "hello");
     if (is_done) CHECK(is_good);
     tls_wire_close(&pair.wire);
   }
-  CHECK(!HAS_CALLOC || n > 100);
+  CHECK(n > 100);
   tls_server_free(pair.server);
   tls_config_drop(pair.client);
 }
@@ -532,17 +511,15 @@ TEST(tls_makes_buffers_where_none_is_left) {
 TEST(tls_is_lost_where_buffers_cannot_be_made) {
   struct pair pair = {.server = make_server(), .client = make_client()};
   bool is_done = false;
-  long n, lost = 0;
-  for (n = 1; HAS_CALLOC && !is_done && n < 100; n++) {
+  uint64_t n, lost = 0;
+  for (n = 1; !is_done && n < 100; n++) {
     CHECK(exchange(&pair));
     check_got(&pair.wire.server, "hello");
     tls_records_drain();
-    asked = 0;
-    refused_at = n;
+    starve(STARVE_HEAP, n, false);
     tls_end_send(&pair.wire.client, "again", 5);
     tls_wire_run(&pair.wire);
-    is_done = asked < n;
-    refused_at = 0;
+    is_done = !starve_end();
     bool has_come = pair.wire.server.got.length > 0;
     if (has_come) check_got(&pair.wire.server, "again");
     CHECK(has_come || pair.wire.server.error || pair.wire.client.error);
@@ -550,7 +527,7 @@ TEST(tls_is_lost_where_buffers_cannot_be_made) {
     lost += !has_come;
     tls_wire_close(&pair.wire);
   }
-  CHECK(!HAS_CALLOC || (n < 100 && lost > 0));
+  CHECK(n < 100 && lost > 0);
   tls_server_free(pair.server);
   tls_config_drop(pair.client);
 }

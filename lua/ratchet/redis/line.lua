@@ -13,26 +13,25 @@ local FIRST_DELAY = 0.05 -- seconds
 
 ---@class ratchet.redis.Line
 ---@field state "connecting"|"greeting"|"up"|"waiting"|"closed"
----@field link table? of the core, while there is a connection
+---@field link table|false of the core, while there is a connection
 ---@field reason string? why it was lost last
 local Line = class()
 
 ---@param settings table checked options of ratchet.redis.connect
 ---@param events table { up = fn(), down = fn(reason, is_final), reply = fn(value, err) };
 ---  is_final: whoever waits for the connection waits in vain
----@return ratchet.redis.Line
+---@return ratchet.redis.Line closed: connect() opens it
 function Line.new(settings, events)
-  local line = setmetatable({
+  return setmetatable({
     settings = settings,
     events = events,
     name = settings.path or ("%s:%d"):format(settings.host, settings.port),
     delay = FIRST_DELAY,
     state = "closed",
+    link = false,
     greetings = 0,
     timer = false, -- until it has to be up, or shall try again
   }, Line)
-  line:connect()
-  return line
 end
 
 local function stop_timer(line)
@@ -110,7 +109,7 @@ end
 function Line:lose(reason, is_refused)
   if self.state == "closed" or self.state == "waiting" then return end
   local again, link = self.settings.reconnect, self.link
-  self.link, self.reason = nil, reason
+  self.link, self.reason = false, reason
   self.state = again and "waiting" or "closed"
   if again then
     set_timer(self, next_delay(self), function() self:connect() end)
@@ -139,7 +138,7 @@ end
 ---For good; nothing is told any more.
 function Line:close()
   if self.link then self.link:close() end
-  self.link, self.state = nil, "closed"
+  self.link, self.state = false, "closed"
   stop_timer(self)
 end
 

@@ -55,6 +55,9 @@ function Queue.new(settings)
   return queue
 end
 
+---Begins to connect.
+function Queue:connect() self.line:connect() end
+
 local function tell(slot, value, err)
   if slot == true then
     if err then log("warn", "redis: a command that nobody waits for: " .. err) end

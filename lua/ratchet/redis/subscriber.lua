@@ -56,6 +56,7 @@ local function open(subscriber)
     down = function() end, -- the line has logged it, and tries again
     reply = function(value, err) hear(subscriber, value, err) end,
   })
+  subscriber.line:connect()
 end
 
 local function tell_server(subscriber, kind, name)

@@ -116,7 +116,72 @@ local function join(live, new)
   new.twins, new.merge = twins, merge
 end
 
--- Everything that can fail.
+-- The names that the new code has, as they are now.
+local function live_values(t, values)
+  local found = {}
+  for name in pairs(values) do found[name] = rawget(t, name) end
+  return found
+end
+
+-- What is left to do when the new code is live.
+local function steps_of(live, new, live_one)
+  local left = new.twins:left_endpoints()
+  local steps = {
+    function()
+      for i, server in ipairs(new.record.servers) do
+        local one = live_one(server)
+        one.listeners, one.port, one.address = server.listeners, server.port, server.address
+        new.record.servers[i] = one
+      end
+    end,
+    record.finish,
+    function() new.addresses = addresses.commit(live_one) end,
+    function() new.finish_timers() end,
+    function() new.finish_resources() end,
+    function()
+      for _, task in ipairs(live.record.tasks) do task:cancel() end
+    end,
+    function() remains.close_handles(live.handles) end,
+    function()
+      for _, endpoint in ipairs(left) do
+        native.core().freeze(endpoint, live.generation.version)
+      end
+    end,
+    function() native.core().setVersion(new.generation.version) end,
+    function() native.core().watchdog() end, -- what no app sets any more is as usual again
+    files.from_disk,
+    files.mark_late,
+  }
+  for _, effect in ipairs(new.record.effects) do steps[#steps + 1] = effect end
+  return steps
+end
+
+-- All that needs memory is done while everything can still be taken back.
+local function get_ready(live, new)
+  local twins = new.twins
+  local function live_one(value)
+    return type(value) == "table" and twins.of[value] or value
+  end
+  new.addresses = { opened = {}, closed = {}, renewed = {} }
+  new.steps = steps_of(live, new, live_one)
+  new.after = {
+    list = new.list, generation = new.generation, survey = new.merge:rebase(),
+    record = new.record, modules = live_values(package.loaded, new.modules),
+    globals = new.globals, routes = new.routes,
+    handles = remains.without(remains.open_handles(), new.handles_before),
+  }
+  for name, value in pairs(new.globals) do new.globals[name] = live_one(value) end
+end
+
+local function begin(new, sources)
+  new.handles_before, new.callbacks_before = remains.open_handles(), remains.held_functions()
+  addresses.begin()
+  files.begin(sources)
+  record.begin()
+  new.list, new.record = files.list(), record.current()
+end
+
+-- The rest of what can fail.
 local function prepare(app, live, new)
   local loaded = loader.run(app.path, app.arguments, live.modules, live.globals, live.list)
   new.modules, new.globals = loaded.modules, loaded.globals
@@ -129,59 +194,34 @@ local function prepare(app, live, new)
   jit.flush()
   local failure = loader.call(function() call_hooks(live, new) end)
   if failure then error(failure, 0) end
+  undisturbed(get_ready, live, new)
 end
 
-local function abandon(live, new)
-  new.journal:undo()
-  addresses.abort()
+local function end_all_of(new)
+  if not new.record then return end -- it has not begun
   for _, one in ipairs(new.record.timers) do one.timer:cancel() end
   for _, one in ipairs(new.record.resources) do one.close(one.object) end
   for _, task in ipairs(new.record.tasks) do task:cancel() end
   remains.close_handles(remains.without(remains.open_handles(), new.handles_before))
+end
+
+-- First what the old code needs, which takes no memory.
+local function abandon(live, new)
+  new.journal:undo()
   record.restore(live.record)
   files.restore(live.list)
+  addresses.abort()
+  end_all_of(new)
 end
 
--- The names that the new code has, as they are now.
-local function live_values(t, values)
-  local found = {}
-  for name in pairs(values) do found[name] = rawget(t, name) end
-  return found
-end
-
--- Nothing of this can fail. Returns what is live from then on.
-local function finish(live, new)
-  local twins, merge = new.twins, new.merge
-  local function live_one(value)
-    return type(value) == "table" and twins.of[value] or value
+-- From here on the new code is live, and nothing is taken back. What fails (without
+-- memory) keeps nothing else from being done.
+local function finish(new)
+  for _, step in ipairs(new.steps) do
+    local is_done, message = pcall(step)
+    if not is_done then pcall(native.core().log, "error", message) end
   end
-  for i, server in ipairs(new.record.servers) do
-    local one = live_one(server)
-    one.listeners, one.port, one.address = server.listeners, server.port, server.address
-    new.record.servers[i] = one
-  end
-  record.finish()
-  new.addresses = addresses.commit(live_one)
-  new.finish_timers()
-  new.finish_resources()
-  for _, task in ipairs(live.record.tasks) do task:cancel() end
-  remains.close_handles(live.handles)
-  for _, endpoint in ipairs(twins:left_endpoints()) do
-    native.core().freeze(endpoint, live.generation.version)
-  end
-  native.core().setVersion(new.generation.version)
-  native.core().watchdog() -- what no app sets any more is as usual again
-  for _, effect in ipairs(new.record.effects) do effect() end
-  files.from_disk()
-  files.mark_late()
-  local after = {
-    list = new.list, generation = new.generation, survey = merge:rebase(), record = new.record,
-    modules = live_values(package.loaded, new.modules),
-    globals = new.globals, routes = new.routes,
-    handles = remains.without(remains.open_handles(), new.handles_before),
-  }
-  for name, value in pairs(after.globals) do after.globals[name] = live_one(value) end
-  return after
+  return new.after
 end
 
 ---Makes one attempt.
@@ -193,19 +233,17 @@ end
 ---@return ratchet.reload.File[]? attempted the files of one that has failed
 local function attempt(app, live, sources)
   live.modules = loader.modules(live.list)
-  local new = { journal = Journal.new() }
-  new.handles_before, new.callbacks_before = remains.open_handles(), remains.held_functions()
-  addresses.begin()
-  files.begin(sources)
-  record.begin()
-  new.list, new.record = files.list(), record.current()
-  local is_good, failure = xpcall(function() prepare(app, live, new) end, report.failure)
+  local new = { journal = Journal.new(), list = {} }
+  local is_good, failure = xpcall(function()
+    begin(new, sources)
+    prepare(app, live, new)
+  end, report.failure)
   if not is_good then
-    local text = report.error(failure, new.list, files.failed)
-    abandon(live, new)
-    return nil, text, new.list
+    local is_left, message = pcall(abandon, live, new)
+    if not is_left then native.core().log("error", "reload: " .. tostring(message)) end
+    return nil, report.error(failure, new.list, files.failed), new.list
   end
-  return undisturbed(finish, live, new), new
+  return undisturbed(finish, new), new
 end
 
 return attempt

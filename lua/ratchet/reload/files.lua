@@ -20,12 +20,15 @@ local sources -- path to text, to be read in place of the disk; nil for the disk
 
 local original = { loader = package.loaders[2], dofile = dofile, loadfile = loadfile }
 
+local NOT_THERE = { [2] = true, [20] = true } -- ENOENT, ENOTDIR
+
 local function read_disk(path)
-  local file, message = io.open(path, "rb")
-  if not file then return nil, message end
-  local text = file:read("*a")
+  local file, message, code = io.open(path, "rb")
+  if not file then return nil, message, not NOT_THERE[code] end
+  local text
+  text, message = file:read("*a")
   file:close()
-  if not text then return nil, path .. ": it cannot be read" end
+  if not text then return nil, ("%s: %s"):format(path, message), true end
   return text
 end
 
@@ -70,7 +73,16 @@ files.late = nil
 ---@param path string
 ---@return string? text
 ---@return string? message
+---@return boolean? is_there it is, but it cannot be read: for want of descriptors, say
 files.read = read_disk
+
+---Is there such a file? One that cannot be read is; loading it says why.
+---@param path string
+---@return boolean
+function files.exists(path)
+  local text, _, is_there = read(path)
+  return text ~= nil or is_there == true
+end
 
 ---Notes a file with its text.
 ---@param path string
@@ -126,7 +138,7 @@ local function find_own(name)
   for template in package.path:gmatch("[^;]+") do
     local path = template:gsub("%?", (name:gsub("%.", "/"):gsub("%%", "%%%%")))
     if files.is_own(path, name) then
-      if read(path) then return path end
+      if files.exists(path) then return path end
     elseif original.exists(path) then
       return nil
     end

@@ -165,7 +165,7 @@ local function perform(kind)
   end
   local old = live
   live, reload.failure = after, nil
-  if kind == "rollback" then table.remove(before) else remember(old) end
+  if kind == "rollback" then table.remove(before) else pcall(remember, old) end
   return true, describe(kind, old, made, now_ms() - started)
 end
 
@@ -180,26 +180,28 @@ end
 
 -- What was asked for and has not been done yet: { kind =, replies = }, in order.
 local asked = {}
-local is_busy = false
 
-local function perform_and_tell(kind)
-  local is_good, tell = perform(kind)
+local function perform_and_tell(one)
+  local is_good, tell = perform(one.kind)
   native.core().sleep(0)
-  return is_good, tell()
+  one.is_good = is_good
+  one.text = tell()
 end
 
--- Whatever goes wrong here, those who ask get an answer, and can ask again.
+local function do_one(one)
+  local is_done, message = pcall(perform_and_tell, one)
+  if is_done then return end
+  one.text = one.kind .. " failed in ratchet itself: " .. tostring(message)
+  native.core().log("error", one.text)
+end
+
+-- Whatever goes wrong here, those who ask get an answer.
 local function do_asked()
   while asked[1] do
     local one = table.remove(asked, 1)
-    local is_done, is_good, text = pcall(perform_and_tell, one.kind)
-    if not is_done then
-      is_good, text = false, one.kind .. " failed in ratchet itself: " .. tostring(is_good)
-      native.core().log("error", text)
-    end
-    for _, reply in ipairs(one.replies) do pcall(reply, is_good, text) end
+    pcall(do_one, one)
+    for _, reply in ipairs(one.replies) do pcall(reply, one.is_good, one.text) end
   end
-  is_busy = false
 end
 
 ---Asks for it: it is done when the handlers of this turn are, once for all who ask
@@ -210,12 +212,13 @@ function reload.ask(kind, reply)
   kind = kind or "reload"
   local last = asked[#asked]
   if not last or last.kind ~= kind or kind == "rollback" then
-    last = { kind = kind, replies = {} }
+    last = { kind = kind, replies = {}, is_good = false, text = "not enough memory" }
     asked[#asked + 1] = last
   end
   last.replies[#last.replies + 1] = reply
-  if not is_busy then native.core().spawn(do_asked) end
-  is_busy = true
+  -- One for each who asks: whatever has become of the others, it is done. Who finds
+  -- nothing to do any more ends.
+  native.core().spawn(do_asked)
 end
 
 return reload

@@ -47,16 +47,35 @@ function loader.modules(list)
   return found
 end
 
-local function replace_all(t, before, after)
-  for name in next, before do t[name] = nil end
-  for name, value in next, after do t[name] = value end
-end
-
 -- With what Lua defines, wherever the app has nothing else. Past the metatable of _G.
 local function set_globals(before, after)
   for name in next, before do rawset(_G, name, nil) end
   for name, value in next, original do rawset(_G, name, value) end
   for name, value in next, after do rawset(_G, name, value) end
+end
+
+local function run_aside(fn, modules, globals, kept)
+  for name in next, modules do package.loaded[name] = nil end
+  set_globals(globals, kept)
+  return loader.call(fn)
+end
+
+-- These two make nothing: also without memory, the old code has back what it had.
+local function restore_globals(live)
+  for name in next, _G do
+    if not standard[name] then rawset(_G, name, nil) end
+  end
+  for name in next, standard do
+    if original[name] ~= nil then rawset(_G, name, original[name]) end
+  end
+  for name, value in next, live do rawset(_G, name, value) end
+end
+
+local function restore_modules(live)
+  for _, file in ipairs(files.list()) do
+    if file.name then package.loaded[file.name] = nil end
+  end
+  for name, value in next, live do package.loaded[name] = value end
 end
 
 -- What one of them leaves as Lua defines it, and the other one does not: then both have it.
@@ -80,7 +99,7 @@ end
 local function load_late(list)
   for _, file in ipairs(list) do
     local is_missing = file.is_late and file.name and package.loaded[file.name] == nil
-    if is_missing and files.read(file.path) then require(file.name) end
+    if is_missing and files.exists(file.path) then require(file.name) end
   end
 end
 
@@ -113,21 +132,17 @@ function loader.run(path, arguments, modules, globals, list)
   end
   local live_globals, kept = loader.globals(), loader.globals()
   for name in pairs(globals) do kept[name] = nil end
-  replace_all(package.loaded, modules, {})
-  set_globals(globals, kept)
-  load.failure = loader.call(function()
+  local is_run, failure = pcall(run_aside, function()
     chunk(unpack(arguments))
     load_late(list)
     collect(load, kept)
-  end)
-  set_globals({}, {})
-  set_globals(loader.globals(), live_globals)
+  end, modules, globals, kept)
+  restore_globals(live_globals)
+  restore_modules(modules)
+  if not is_run then error(failure, 0) end
+  load.failure = failure
   add_originals(load.globals, globals)
   add_originals(globals, load.globals)
-  for _, file in ipairs(files.list()) do
-    if file.name then package.loaded[file.name] = nil end
-  end
-  replace_all(package.loaded, {}, modules)
   return load
 end
 
