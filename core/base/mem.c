@@ -49,7 +49,8 @@ static void *taken(void *block) {
 }
 
 static void give(size_t size) {
-  set(&used, get(&used) - size);
+  size_t now = get(&used);
+  set(&used, now > size ? now - size : 0);
 }
 
 void *mem_alloc(size_t size) {

@@ -244,6 +244,17 @@ static void ending_timed_out(struct connection *conn) {
   connection_wait_for_end(conn);
 }
 
+/* Its close frame may lie behind what it still takes. */
+static void closing_timed_out(struct connection *conn) {
+  if (conn->queue.length > 0 ||
+      conn->transport->ops->untaken(conn->transport) == 0) {
+    connection_lose(conn, CLOSE_ABNORMAL);
+    return;
+  }
+  connection_note_close(conn, CLOSE_ABNORMAL, SLICE(""));
+  connection_end(conn);
+}
+
 void connection_do_due(struct connection *conn) {
   connection_hold(conn);
   if (conn->paused) connection_resume(conn, PAUSE_TURN);
@@ -274,6 +285,7 @@ void connection_timed_out(struct connection *conn) {
   case CONNECTION_ASKING: opening_timed_out(conn); break;
   case CONNECTION_ANSWERING: answer_timed_out(conn); break;
   case CONNECTION_OPEN: websocket_silent(conn); break;
+  case CONNECTION_CLOSING: closing_timed_out(conn); break;
   case CONNECTION_ENDING: ending_timed_out(conn); break;
   default: connection_lose(conn, CLOSE_ABNORMAL); break;
   }

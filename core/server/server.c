@@ -88,6 +88,7 @@ static void accept_counted(struct server *server, struct service *service,
   }
   struct connection *conn = connection_accept(server, service, transport);
   if (!conn) return;
+  if (is_counted) conn->peer = peer; /* asked again, the peer may be gone */
   conn->is_counted = is_counted && tally_enter(&server->tally, &peer);
   if (is_counted && !conn->is_counted)
     connection_terminate(conn);

@@ -128,6 +128,28 @@ TEST(connection_lingers_while_its_bytes_are_taken) {
   stage_close(stage);
 }
 
+TEST(connection_that_closes_waits_while_its_bytes_are_taken) {
+  struct stage *stage = stage_open();
+  struct peer *peer = stage_stuck(stage, 100000);
+
+  stage_send(stage->conn, 'a', 50000);
+  stage_run(stage);
+  connection_close(stage->conn, 1000, SLICE("bye"));
+  stage_run(stage);
+  for (int i = 0; i < 9; i++) {
+    peer_take(peer, 5000);
+    stage_wait(stage, 1000);
+    if (!CHECK(peer->memory != NULL)) break;
+  }
+  CHECK_TEXT(stage_events(stage), "close 1006");
+  peer->is_stuck = false;
+  stage_run(stage);
+  CHECK_TEXT(peer_heard(peer), "text a x50000; close 1000 bye; FIN");
+  stage_wait(stage, 5100);
+  stage_check(peer, "", "gone");
+  stage_close(stage);
+}
+
 TEST(connection_gives_up_when_its_bytes_are_not_taken) {
   struct stage *stage = stage_open();
   struct peer *peer = slow_to_take(stage);

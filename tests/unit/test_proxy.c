@@ -240,6 +240,34 @@ TEST(server_limits_connections_of_an_address) {
   stage_close(stage);
 }
 
+static const struct address host = {.family = 4, .bytes = {127, 0, 0, 1}};
+
+/* getpeername fails from the moment of the peer's RST on. */
+static struct address gone_at_the_second_time(struct transport *transport) {
+  static int asked;
+  (void)transport;
+  return asked++ ? (struct address){0} : host;
+}
+
+TEST(server_counts_a_peer_that_is_gone_at_once) {
+  struct stage *stage = stage_open();
+  struct memory_transport *memory = memory_transport_new();
+  struct transport *transport = memory_transport_face(memory);
+  struct transport_ops ops = *transport->ops;
+
+  ops.peer = gone_at_the_second_time;
+  transport->ops = &ops;
+  stage->service.max_per_address = 1;
+  stage->peers[stage->peer_count++] =
+      (struct peer){.stage = stage, .memory = memory};
+  server_accept(&stage->server, &stage->service, transport);
+  memory_send_fin(memory);
+  stage_wait(stage, 2000);
+  CHECK_EQ(stage->server.count, 0);
+  CHECK_EQ(tally_count(&stage->server.tally, &host), 0);
+  stage_close(stage);
+}
+
 TEST(server_limits_raw_connections_of_an_address) {
   struct stage *stage = stage_open();
 
