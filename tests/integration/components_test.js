@@ -849,7 +849,7 @@ test('keepAlive: any byte is life', async (t) => {
     await talking.send(frame.subarray(i, i + 1));
     await sleep(160);
   }
-  await talking.expectSilence(0);
+  assert.ok(!talking.isEnded, talking.describe()); // though it answered no ping
   const answering = await t.open(server);
   for (let i = 0; i < 3; i++) {
     await answering.expectFrame('ping', '');

@@ -195,7 +195,12 @@ class Session {
     this.socket.close(this.history.asked);
   }
 
+  // Below TLS, Node.js 18 keeps a socket open that is reset; the proxy resets those too.
   reset() {
+    if (this.isSecure) {
+      this.drop();
+      return;
+    }
     this.history.deeds.push('reset');
     this.tcp.resetAndDestroy();
     this.socket.terminate();
