@@ -5,9 +5,9 @@
 // the while.
 'use strict';
 
-const { parseArgs } = require('util');
 const { Context } = require('../../integration/support/context');
 const { deadline, poll, sanitized, slow } = require('../../integration/support/wait');
+const { number, readOptions } = require('../options');
 const { kinds } = require('./kinds');
 const memory = require('./memory');
 
@@ -33,23 +33,6 @@ local app = ratchet.App("localhost", 8080)
 app:route("/", ratchet.server.EchoServer(), { "*" }, nil, { deflate = true })
 app:run()
 `;
-
-function number(name, text, least, most) {
-  const value = Number(text);
-  if (value >= least && value <= most) return value;
-  console.error(`--${name} is a number from ${least} to ${most}, not "${text}"\n${USAGE}`);
-  return process.exit(2);
-}
-
-function readOptions() {
-  try {
-    const { values, positionals } = parseArgs({ options: OPTIONS, allowPositionals: true });
-    return { ...values, wanted: positionals };
-  } catch (error) {
-    console.error(`${error.message}\n${USAGE}`);
-    return process.exit(2);
-  }
-}
 
 function mebibytes(kib) {
   return `${(kib / 1024).toFixed(1)} MiB`;
@@ -106,11 +89,11 @@ async function judge(kind, options) {
 }
 
 async function main() {
-  const options = readOptions();
+  const options = readOptions(OPTIONS, USAGE);
   if (options.help) return console.log(USAGE);
   const size = {
-    clients: number('clients', options.clients, 1, 1000),
-    part: number('part', options.part, 0.01, 1),
+    clients: number(options, 'clients', 1, 1000, USAGE),
+    part: number(options, 'part', 0.01, 1, USAGE),
   };
   const isWanted = ([name]) => options.wanted.length === 0 ||
     options.wanted.some((part) => name.includes(part));

@@ -7,10 +7,10 @@
 
 const path = require('path');
 const { execFileSync, fork } = require('child_process');
-const { parseArgs } = require('util');
 const { Context } = require('../../integration/support/context');
 const { pathOf } = require('../../integration/support/certificates');
 const { Signal, sleep, slow } = require('../../integration/support/wait');
+const { number, readOptions } = require('../options');
 
 const USAGE = `usage: node run.js [options] [part of a kind's name ...]
   --clients N   how many there are at a time (5000)
@@ -45,23 +45,6 @@ app:listen{ port = 0,
 app:route("/", ratchet.server.EchoServer(), { "*" }, nil, { keepAlive = ${limit / 2} })
 app:run()
 `;
-
-function number(name, text, least, most) {
-  const value = Number(text);
-  if (value >= least && value <= most) return value;
-  console.error(`--${name} is a number from ${least} to ${most}, not "${text}"\n${USAGE}`);
-  return process.exit(2);
-}
-
-function readOptions() {
-  try {
-    const { values, positionals } = parseArgs({ options: OPTIONS, allowPositionals: true });
-    return { ...values, wanted: positionals };
-  } catch (error) {
-    console.error(`${error.message}\n${USAGE}`);
-    return process.exit(2);
-  }
-}
 
 // A process of its own, whose messages are waited for.
 class Child {
@@ -154,10 +137,10 @@ function checkDescriptors(needed) {
 }
 
 async function main() {
-  const options = readOptions();
+  const options = readOptions(OPTIONS, USAGE);
   if (options.help) return console.log(USAGE);
-  options.clients = number('clients', options.clients, 1, 20000);
-  options.limit = number('limit', options.limit, 1, 60);
+  options.clients = number(options, 'clients', 1, 20000, USAGE);
+  options.limit = number(options, 'limit', 1, 60, USAGE);
   const isWanted = ([name]) => options.wanted.length === 0 ||
     options.wanted.some((part) => name.includes(part));
   const wanted = KINDS.filter(isWanted);
