@@ -17,6 +17,7 @@ const EDGES = [125, 126, 127, 128, 65535, 65536, 65537, LONGEST];
 const MOST = { b: 16384, x: 16384, f: 65535, c: 65535 };
 
 // What ends a session, and how often.
+const NODE_VERSION = Number(process.versions.node.split('.')[0]);
 const ENDS = { close: 50, byServer: 12, reset: 12, drop: 8, violate: 10, terminated: 8 };
 
 // What breaks the protocol, and the code that it is answered with.
@@ -195,9 +196,9 @@ class Session {
     this.socket.close(this.history.asked);
   }
 
-  // Below TLS, Node.js 18 keeps a socket open that is reset; the proxy resets those too.
+  // Below TLS, Node.js 18 keeps a socket open that is reset; there only the proxy resets those.
   reset() {
-    if (this.isSecure) {
+    if (this.isSecure && NODE_VERSION < 20) {
       this.drop();
       return;
     }
