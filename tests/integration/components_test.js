@@ -6,7 +6,7 @@ const assert = require('assert');
 const { test } = require('./support/runner');
 const frames = require('./support/frames');
 const { handshakeBytes } = require('./support/raw');
-const { poll, sleep, slow } = require('./support/wait');
+const { Stopwatch, poll, sleep, slow } = require('./support/wait');
 
 // An app with one component C on "/", whose body is given.
 function appWith(body, options = '') {
@@ -827,16 +827,15 @@ test('maxMessageSize of a route', async (t) => {
 
 // ---- time
 
-test('keepAlive: a silent client is pinged, then lost with 1006', async (t) => {
+test('keepAlive: a silent client is pinged, then lost with 1006', { alone: true }, async (t) => {
   const server = await t.server(appWith(
     'function C:onClose(c, code, reason) note("close", code, reason) end', 'keepAlive = 0.3'));
   const client = await t.open(server);
-  const started = Date.now();
+  const [pinged, lost] = [new Stopwatch(), new Stopwatch()];
   await client.expectFrame('ping', '');
-  assert.ok(Date.now() - started < 800 * slow, 'pinged soon after 0.3 s');
+  pinged.expect('a ping after 0.3 s', 0, 800 * slow);
   await client.expectGone();
-  const took = Date.now() - started;
-  assert.ok(took > 400 && took < 1500 * slow, `lost after twice the time; it was ${took} ms`);
+  lost.expect('lost after twice the time', 400, 1500 * slow);
   await server.note('close', 1006, '');
 });
 
@@ -864,17 +863,16 @@ test('keepAlive = 0: no pings', async (t) => {
   await client.expectSilence(400);
 });
 
-test('closeTimeout: a client that never answers the close is dropped', async (t) => {
+test('closeTimeout: a client that never answers the close is dropped', { alone: true }, async (t) => {
   const server = await t.server(appWith(`
     function C:onMessage(conn) conn:close(4000) end
     function C:onClose(conn, code) note("close", code) end`, 'closeTimeout = 0.3'));
   const client = await t.open(server);
   await client.text('go');
   assert.strictEqual((await client.closeFrame()).code, 4000);
-  const started = Date.now();
+  const dropped = new Stopwatch();
   await client.expectGone();
-  const took = Date.now() - started;
-  assert.ok(took > 150 && took < 1000 * slow, `dropped after 0.3 s; it was ${took} ms`);
+  dropped.expect('dropped after 0.3 s', 150, 1000 * slow);
   await server.noted(['close'], 1);
   await server.stop();
   assert.strictEqual(server.notesLike('close').length, 1);

@@ -2,6 +2,7 @@
 // sentence instead of hanging.
 'use strict';
 
+const assert = require('assert');
 const fs = require('fs');
 const { binary } = require('./paths');
 
@@ -52,6 +53,33 @@ async function poll(probe, what, ms = LIMIT * slow) {
   }
 }
 
+const TICK = 10; // ms
+
+// Measures how long something takes. For "no later than" it stands still while this
+// process does: what holds up the whole machine is not the server's fault.
+class Stopwatch {
+  constructor() {
+    this.started = this.last = Date.now();
+    this.counted = 0;
+    this.timer = setInterval(() => this.count(), TICK).unref();
+  }
+
+  count() {
+    const now = Date.now();
+    this.counted += Math.min(now - this.last, 2 * TICK);
+    this.last = now;
+  }
+
+  // Ends, and fails unless it took between the two times in ms.
+  expect(what, least, most) {
+    clearInterval(this.timer);
+    this.count();
+    const took = this.last - this.started;
+    assert.ok(took >= least && this.counted <= most,
+      `${what}: it took ${took} ms, ${this.counted} of them awake; not ${least} to ${most}`);
+  }
+}
+
 // A place where waiters are woken whenever something has happened. All waits
 // end with an error that names what was there instead.
 class Signal {
@@ -94,4 +122,4 @@ class Signal {
   }
 }
 
-module.exports = { LIMIT, Signal, deadline, poll, sanitized, sleep, slow };
+module.exports = { LIMIT, Signal, Stopwatch, deadline, poll, sanitized, sleep, slow };
