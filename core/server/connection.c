@@ -214,6 +214,15 @@ static void tell_close(struct connection *conn) {
   conn->endpoint->events->close(conn->endpoint, conn, conn->close_code, reason);
 }
 
+/* How long the peer's FIN is waited for after ours. Who has only had an answer
+ * gets a moment; who had messages, as long as for its close frame: the way to
+ * it may be a proxy that still has them. */
+static uint64_t linger(const struct connection *conn) {
+  if (!conn->endpoint || conn->is_outgoing) return CONNECTION_LINGER;
+  uint64_t patience = conn->endpoint->limits.close_timeout;
+  return patience > CONNECTION_LINGER ? patience : CONNECTION_LINGER;
+}
+
 /* Everything queued is with the kernel: FIN, and time for the peer's. A client
  * leaves the first FIN to the server (RFC 6455 7.1.1). */
 static void finish_ending(struct connection *conn) {
@@ -227,7 +236,7 @@ static void finish_ending(struct connection *conn) {
   }
   input_free(conn);
   conn->in.untaken = SIZE_MAX;
-  connection_set_timer(conn, CONNECTION_LINGER);
+  connection_set_timer(conn, linger(conn));
 }
 
 /* What the peer sends until its own FIN is thrown away: a closed socket would

@@ -12,8 +12,7 @@
 
 /* ---- connection.c */
 
-/* How long the peer's FIN is waited for after ours, in ms, where it has all of
- * our bytes. */
+/* How long the peer's FIN is waited for after ours at least, in ms. */
 enum { CONNECTION_LINGER = 1000 };
 
 /* Sets the state's deadline; 0 for none. */
