@@ -136,8 +136,10 @@ test('onSend and onReceive: all that goes in and out, and only there', async (t)
   await unseen.expectText('all');
   await seen.expectText('all');
   await seen.expectText('others');
-  await unseen.close(1000);
-  await seen.close(1000);
+  for (const client of [unseen, seen]) {
+    await client.close(1000);
+    await client.expectClose(1000);
+  }
   await server.settled();
   assert.deepStrictEqual(server.notes, [
     ['in', 'one', false], ['out', 're one', false], ['out', 'all', false],
