@@ -4,8 +4,11 @@
  */
 #include "slice.h"
 
-static char lower(char c) {
-  return c >= 'A' && c <= 'Z' ? (char)(c + ('a' - 'A')) : c;
+/* The two cases of a letter differ in one bit. */
+enum { CASE_BIT = 'a' ^ 'A' };
+
+static bool is_letter(char c) {
+  return (c | CASE_BIT) >= 'a' && (c | CASE_BIT) <= 'z';
 }
 
 static bool is_blank(char c) {
@@ -20,7 +23,8 @@ bool slice_equals(struct slice a, struct slice b) {
 
 bool slice_same_nocase(const char *a, const char *b, size_t length) {
   for (size_t i = 0; i < length; i++) {
-    if (lower(a[i]) != lower(b[i])) return false;
+    if (a[i] == b[i]) continue;
+    if ((a[i] ^ b[i]) != CASE_BIT || !is_letter(a[i])) return false;
   }
   return true;
 }

@@ -80,9 +80,12 @@ static bool add_date(struct buffer *to) {
 
 bool http_response_start(struct buffer *to, int status) {
   char line[80];
+  if (status == 101) {
+    return buffer_append_text(to, "HTTP/1.1 101 Switching Protocols\r\n");
+  }
   snprintf(line, sizeof line, "HTTP/1.1 %d %s\r\n", status,
            http_status_text(status));
-  return buffer_append_text(to, line) && (status == 101 || add_date(to));
+  return buffer_append_text(to, line) && add_date(to);
 }
 
 bool http_response_header(struct buffer *to, struct slice name,

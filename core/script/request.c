@@ -10,7 +10,6 @@
 #include "base/log.h"
 #include "call.h"
 #include "endpoint.h"
-#include "proto/handshake.h"
 #include "proto/http_response.h"
 #include "proto/lesson.h"
 #include "server/connection.h"
@@ -36,7 +35,7 @@ static void set_peer(lua_State *L, const struct connection *conn) {
   char text[ADDRESS_TEXT_MAX];
   address_format(&conn->peer, text);
   script_set_text(L, "peerAddress", slice_of(text));
-  address_format(connection_client(conn), text);
+  if (conn->client) address_format(connection_client(conn), text);
   script_set_text(L, "remoteAddress", slice_of(text));
   lua_pushinteger(L, connection_client(conn)->port);
   lua_setfield(L, -2, "remotePort");
@@ -59,9 +58,10 @@ static void set_tls(lua_State *L, const struct connection *conn) {
   lua_setfield(L, -2, "tls");
 }
 
-static void set_upgrade(lua_State *L, const struct http_head *head) {
+static void set_upgrade(lua_State *L, const struct connection *conn,
+                        const struct http_head *head) {
   struct refusal refusal = {0};
-  if (handshake_check(head, &refusal)) return;
+  if (connection_may_upgrade(conn, head, &refusal)) return;
   lua_pushinteger(L, refusal.status);
   lua_setfield(L, -2, "upgradeStatus");
   script_set_text(L, "upgradeReason", slice_of(refusal.reason));
@@ -74,14 +74,14 @@ void request_push(struct script *script, lua_State *L, struct connection *conn,
   lua_createtable(L, 0, 14);
   script_set_text(L, "method", head->method);
   script_set_text(L, "target", head->target);
-  lua_pushfstring(L, "%d.%d", head->major, head->minor);
-  lua_setfield(L, -2, "version");
+  char version[] = {(char)('0' + head->major), '.', (char)('0' + head->minor)};
+  script_set_text(L, "version", (struct slice){version, sizeof version});
   request_push_headers(L, head->headers, head->count);
   lua_setfield(L, -2, "rawHeaders");
   set_peer(L, conn);
   set_tls(L, conn);
   script_set_text(L, "body", connection_body(conn));
-  set_upgrade(L, head);
+  set_upgrade(L, conn, head);
   if (script->request_metatable == LUA_NOREF) return;
   script_push_held(script, L, script->request_metatable);
   lua_setmetatable(L, -2);

@@ -174,6 +174,11 @@ void connection_answer(struct connection *conn, int status,
 void connection_begin_answer(struct connection *conn, int status,
                              struct slice headers, uint64_t length,
                              struct answer_source *source);
+/* Is this, which the service was asked about, a good handshake? If not, the
+ * refusal says why (RFC 6455 4.2.1). */
+bool connection_may_upgrade(const struct connection *conn,
+                            const struct http_head *head,
+                            struct refusal *refusal);
 /* Answers 101; then `open` is told. `protocol` may be empty. */
 void connection_upgrade(struct connection *conn, struct endpoint *endpoint,
                         struct slice protocol, struct slice headers);

@@ -38,9 +38,13 @@ void http_free_body(struct connection *conn) {
 
 /* The request is whole: the service is asked, and may answer at once. */
 static void ask(struct connection *conn, const struct http_head *head) {
+  struct question question = {.conn = conn, .head = head};
+  struct question *before = conn->server->question;
   conn->state = CONNECTION_DECIDING;
   connection_set_timer(conn, 0);
+  conn->server->question = &question;
   conn->service->request(conn->service, conn, head);
+  conn->server->question = before;
   if (conn->state != CONNECTION_DECIDING) return;
   connection_set_timer(conn, SERVICE_DECIDE_TIMEOUT);
 }

@@ -102,6 +102,15 @@ bool connection_keep_head(struct connection *conn, const char *bytes,
 
 /* ---- upgrade.c */
 
+/* The request that a service is being asked about. On the stack of http.c, for
+ * as long; an upgrade that is decided meanwhile need not read the head again.
+ */
+struct question {
+  const struct connection *conn;
+  const struct http_head *head;
+  bool is_good; /* a handshake: connection_may_upgrade has found so */
+};
+
 /* Keeps it behind the head. False: no memory. */
 bool connection_keep_protocol(struct connection *conn, struct slice protocol);
 

@@ -39,8 +39,9 @@ struct server {
   struct topics topics;
   struct tally tally; /* of addresses, for services that limit them */
   struct compressions compressions;
-  struct pull *pull; /* what is being read, while it is: websocket.c */
-  uint8_t *gather;   /* small frames on their way into one write */
+  struct pull *pull;         /* what is being read, while it is: websocket.c */
+  struct question *question; /* what is asked, while it is: upgrade.c */
+  uint8_t *gather;           /* small frames on their way into one write */
   uint64_t last_id;
   size_t count, max_connections;
   size_t refused;         /* of `count`: those that are being told so */

@@ -59,26 +59,50 @@ static void agree_on_compression(struct connection *conn,
                                       &terms, READER_SERVER);
 }
 
+bool connection_may_upgrade(const struct connection *conn,
+                            const struct http_head *head,
+                            struct refusal *refusal) {
+  struct question *question = conn->server->question;
+  bool is_good = handshake_check(head, refusal);
+  if (question && question->head == head) question->is_good = is_good;
+  return is_good;
+}
+
+/* The head of a good handshake: that of the question, if it is decided at once
+ * and was found to be good, or read anew. NULL with the refusal, or without one
+ * when there is no head. */
+static const struct http_head *good_head(const struct connection *conn,
+                                         struct http_head *space,
+                                         struct refusal *refusal) {
+  const struct question *question = conn->server->question;
+  if (question && question->conn == conn && question->is_good) {
+    return question->head;
+  }
+  bool is_good =
+      connection_head(conn, space) && handshake_check(space, refusal);
+  return is_good ? space : NULL;
+}
+
 /* onOpen is told of a connection that the client knows to be open: the 101 goes
  * out first. */
 void connection_upgrade(struct connection *conn, struct endpoint *endpoint,
                         struct slice protocol, struct slice headers) {
-  struct http_head head;
+  struct http_head space;
   struct buffer answer = {0};
-  struct refusal refusal;
+  struct refusal refusal = {0};
   if (conn->state != CONNECTION_DECIDING) return;
-  if (!connection_keep_protocol(conn, protocol) ||
-      !connection_head(conn, &head)) {
-    connection_lose(conn, CLOSE_ABNORMAL);
+  const struct http_head *head = good_head(conn, &space, &refusal);
+  if (!head) {
+    if (refusal.status)
+      http_refuse(conn, &refusal);
+    else
+      connection_lose(conn, CLOSE_ABNORMAL);
     return;
   }
-  if (!handshake_check(&head, &refusal)) {
-    http_refuse(conn, &refusal);
-    return;
-  }
-  agree_on_compression(conn, endpoint, &head);
-  struct slice key = http_head_get(&head, "Sec-WebSocket-Key", 0);
-  bool is_whole = write_switch(conn, &answer, key, protocol, headers);
+  agree_on_compression(conn, endpoint, head);
+  struct slice key = http_head_get(head, "Sec-WebSocket-Key", 0);
+  bool is_whole = write_switch(conn, &answer, key, protocol, headers) &&
+                  connection_keep_protocol(conn, protocol);
   output_add_bytes(conn, &answer, is_whole);
   output_flush(conn);
   if (conn->state != CONNECTION_DECIDING) return;
