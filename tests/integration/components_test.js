@@ -839,7 +839,7 @@ test('keepAlive: a silent client is pinged, then lost with 1006', { alone: true 
   await server.note('close', 1006, '');
 });
 
-test('keepAlive: any byte is life', async (t) => {
+test('keepAlive: any byte is life', { alone: true }, async (t) => {
   const server = await t.server(appWith(
     'function C:onClose(c, code) note("close", code) end', 'keepAlive = 1.5'));
   const talking = await t.open(server);

@@ -33,7 +33,7 @@ local C = {}
 function C:onOpen(conn, request) note("open", conn.secure, seen(request)) end
 function C:onMessage(conn, message, is_binary) conn:send(message, is_binary) end
 function C:onClose(_, code) note("close", code) end
-local app = ratchet.App{ tls = ${tlsOptions}, headerTimeout = 1, ${more} }
+local app = ratchet.App{ tls = ${tlsOptions}, ${more} }
 app:route("/", C, { "*" }, "")
 app:get("/seen", seen, "")
 app:run()
@@ -500,7 +500,7 @@ test('plain HTTP gets a 400 that says so', async (t) => {
 });
 
 test('a handshake that stalls is ended by headerTimeout', async (t) => {
-  const server = await t.server(app(pair('local')));
+  const server = await t.server(app(pair('local'), 'headerTimeout = 1'));
   const silent = await t.raw(server);
   const begun = await t.raw(server);
   await begun.send(Buffer.from([22, 3, 1, 2, 0, 1, 0]));
