@@ -6,9 +6,9 @@
  * connection that was hit: the process lives, another connection notices
  * nothing, a new one is served, nothing stays open or allocated.
  *
- * A situation with thousands of allocations has the first hundred of them fail,
- * and of the later ones fewer and fewer; with ALLOCATION=full in the
- * environment, each.
+ * A situation with tens of thousands of allocations (a TLS handshake) has the
+ * first 2,000 of them fail, and of the later ones fewer and fewer; with
+ * ALLOCATION=full in the environment, each.
  *
  * The sweeps run in children, so that one that ends is a failure which names
  * the allocation; the next child goes on behind it.
@@ -37,7 +37,7 @@
 
 enum {
   PEERS = 64,      /* of Redis */
-  EACH = 100,      /* allocations that fail in turn, one after the other */
+  EACH = 2000,     /* allocations that fail in turn, one after the other */
   TURNS = 12,      /* in which a situation comes to its end */
   PATIENCE = 20,   /* seconds for one round: it hangs */
   AUDITED = 40,    /* rounds between two looks at what is allocated */

@@ -8,12 +8,18 @@ local Journal = class()
 
 ---@return ratchet.reload.Journal
 function Journal.new()
-  return setmetatable({ count = 0 }, Journal)
+  return setmetatable({ last = false }, Journal)
 end
 
+-- Each knows the one before: a list would have to grow, and where LuaJIT finds no memory
+-- for that, it may lose what was in it.
 local function note(journal, undo, a, b, c)
-  journal.count = journal.count + 1
-  journal[journal.count] = { undo, a, b, c }
+  journal.last = { undo, a, b, c, before = journal.last }
+end
+
+-- A write that has failed for want of memory is not one to take back by the same.
+local function put_back(t, key, before)
+  if not rawequal(rawget(t, key), before) then rawset(t, key, before) end
 end
 
 ---Writes a field, past any metatable.
@@ -23,7 +29,7 @@ end
 function Journal:set(t, key, value)
   local before = rawget(t, key)
   if rawequal(before, value) then return end
-  note(self, rawset, t, key, before)
+  note(self, put_back, t, key, before)
   rawset(t, key, value)
 end
 
@@ -50,12 +56,11 @@ end
 
 ---Takes back all that was written, the last first.
 function Journal:undo()
-  for i = self.count, 1, -1 do
-    local entry = self[i]
+  while self.last do
+    local entry = self.last
+    self.last = entry.before
     entry[1](entry[2], entry[3], entry[4])
-    self[i] = nil
   end
-  self.count = 0
 end
 
 return Journal
