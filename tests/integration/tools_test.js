@@ -382,14 +382,15 @@ test('bench: figures of an echo, as text and as JSON', async (t) => {
   assert.ok(Math.abs(counted - said.messages) <= 5, json.stdout);
 });
 
-test('bench: a person sees how far it is', async (t) => {
+// Alone: their peer lives in this process, which other tests hold up.
+test('bench: a person sees how far it is', { alone: true }, async (t) => {
   const server = await echo(t);
   const run = typed(t, ['bench', '--connections', '2', '--duration', '1.5', server.url]);
   await run.says(/\r\x1b\[K {2}1 s {2}[\d,]+ messages a second, 2 connections/);
   await run.ends(0);
 });
 
-test('bench: no connection, and lost ones, are exit status 1', async (t) => {
+test('bench: no connection, and lost ones, are exit status 1', { alone: true }, async (t) => {
   const nobody = await rawUpstream(t);
   nobody.close();
   const none = await piped(t, ['bench', `ws://127.0.0.1:${nobody.port}/`]).end().ends(1);

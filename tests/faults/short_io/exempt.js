@@ -16,9 +16,10 @@ module.exports = [
     why: 'it counts how often Redis had to read' },
   { name: 'tools: bench: figures of an echo, as text and as JSON',
     why: 'it measures a rate' },
-  ...['with 64 descriptors everybody is told 503, however many come',
-    'with the descriptors used up by the app everybody is told 503'].map((name) => (
-    { name: `proxy: ${name}`,
+  ...['proxy: with 64 descriptors everybody is told 503, however many come',
+    'proxy: with the descriptors used up by the app everybody is told 503',
+    'command: a server out of descriptors sheds load and recovers'].map((name) => (
+    { name,
       why: 'who is refused beside eight others is told so by one write, and three bytes of it go out' })),
   { name: "waiting: luv timers and fs callbacks work on the server's loop",
     why: 'its app reads a file by one fs_read' },
