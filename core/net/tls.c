@@ -34,6 +34,13 @@ void tls_break_off(struct tls *tls, int error, const char *format, ...) {
   if (tls->why) memcpy(tls->why, text, (size_t)length + 1);
 }
 
+void tls_lose(struct tls *tls, int error) {
+  bool is_agreeing = tls->state == TLS_OPENING && tls->has_begun;
+  tls_break_off(tls, error, "%s%s",
+                is_agreeing ? "the TLS handshake failed: " : "",
+                uv_strerror(error));
+}
+
 void tls_tell_end(struct tls *tls) {
   if (tls->state == TLS_CLOSED || !tls->is_reading) return;
   tls->is_reading = false;
@@ -53,7 +60,7 @@ static void on_below_written(void *owner, int error) {
   buffer_free(&tls->flying);
   if (!error) error = tls_push_out(tls);
   if (!error) error = tls_finish_shutdown(tls);
-  if (error) tls_break_off(tls, error, "%s", uv_strerror(error));
+  if (error) tls_lose(tls, error);
   if (tls->flying.length > 0 && !error) return;
   if (tls->is_writing && tls->early.length == 0) {
     tls->is_writing = false;

@@ -57,6 +57,8 @@ static inline struct tls *tls_of(struct transport *transport) {
 /* It has failed: the first reason stays. */
 __attribute__((format(printf, 3, 4))) void
 tls_break_off(struct tls *tls, int error, const char *format, ...);
+/* The same for an error of the transport below. */
+void tls_lose(struct tls *tls, int error);
 /* Tells its owner that it has ended, unless nobody reads. */
 void tls_tell_end(struct tls *tls);
 /* "server" or "client": what the peer is. */

@@ -124,7 +124,7 @@ int tls_advance(struct tls *tls) {
     tls->is_shutting = true;
   }
   int error = tls_flush(tls);
-  if (error) tls_break_off(tls, error, "%s", uv_strerror(error));
+  if (error) tls_lose(tls, error);
   tls_finish_shutdown(tls);
   return result;
 }
@@ -140,7 +140,7 @@ static void open_up(struct tls *tls) {
   if (!error) error = tls_finish_shutdown(tls);
   buffer_free(&early);
   if (error) {
-    tls_break_off(tls, error, "%s", uv_strerror(error));
+    tls_lose(tls, error);
     return;
   }
   if (tls->base.events->opened) tls->base.events->opened(tls->base.owner);

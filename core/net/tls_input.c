@@ -83,7 +83,7 @@ static void read_records(struct tls *tls) {
   }
   size_t length = decrypt(tls, to, wanted);
   int error = tls_flush(tls);
-  if (error) tls_break_off(tls, error, "%s", uv_strerror(error));
+  if (error) tls_lose(tls, error);
   tls_records_give(&tls->ssl, &tls->loan);
   if (length > 0) events->read(tls->base.owner, to, length);
 }
@@ -123,7 +123,7 @@ void tls_on_ended(void *owner, int error) {
   if (tls->state == TLS_BROKEN && !error) {
     tls->end = 0;
   } else if (error) {
-    tls_break_off(tls, error, "%s", uv_strerror(error));
+    tls_lose(tls, error);
   } else if (tls->state == TLS_OPENING && tls->has_begun) {
     tls_break_off(tls, UV_ECONNABORTED, "the %s broke the TLS handshake off",
                   tls_peer_role(tls));

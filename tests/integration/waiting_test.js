@@ -594,6 +594,7 @@ test('handlers that wake each other for ever leave the others their turn', async
       local me, you = m, m == "a" and "b" or "a"
       while not stopped do
         rounds = rounds + 1
+        if rounds == 10 then note("both") end
         local ticket = core.ticket()
         waiting[me] = ticket
         if waiting[you] then
@@ -608,6 +609,7 @@ test('handlers that wake each other for ever leave the others their turn', async
   const [a, b, c] = [await t.open(server), await t.open(server), await t.open(server)];
   await a.text('a');
   await b.text('b');
+  await server.note('both');
   await c.text('stop');
   await c.expectText('stopped');
   await a.expectText('ended');
