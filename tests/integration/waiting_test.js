@@ -604,6 +604,7 @@ test('handlers that wake each other for ever leave the others their turn', async
         end
         core.wait(ticket)
       end
+      if waiting[you] then core.wake(waiting[you]) end
       conn:send("ended")
     end`));
   const [a, b, c] = [await t.open(server), await t.open(server), await t.open(server)];
