@@ -7,8 +7,10 @@
 #include "base/mem.h"
 #include "base/pool.h"
 
+#include <errno.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/socket.h>
 
 enum { PIECES_MAX = 64 };
 
@@ -128,13 +130,23 @@ static void on_shutdown(uv_shutdown_t *request, int error) {
   pool_give(request, sizeof *request);
 }
 
-static int stream_shutdown(struct transport *transport) {
+static int shutdown_later(uv_stream_t *handle) {
   uv_shutdown_t *request = pool_take(sizeof *request);
   if (!request) return UV_ENOMEM;
-  int error =
-      uv_shutdown(request, &stream_of(transport)->uv.stream, on_shutdown);
+  int error = uv_shutdown(request, handle, on_shutdown);
   if (error) pool_give(request, sizeof *request);
   return error;
+}
+
+/* Most have nothing left to write: then it is one system call, where libuv
+ * makes two and comes back in the next turn. */
+static int stream_shutdown(struct transport *transport) {
+  uv_stream_t *handle = &stream_of(transport)->uv.stream;
+  uv_os_fd_t descriptor;
+  if (uv_stream_get_write_queue_size(handle) > 0) return shutdown_later(handle);
+  int error = uv_fileno(&stream_of(transport)->uv.handle, &descriptor);
+  if (error) return error;
+  return shutdown(descriptor, SHUT_WR) ? uv_translate_sys_error(errno) : 0;
 }
 
 static struct address stream_peer(struct transport *transport) {

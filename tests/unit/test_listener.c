@@ -536,10 +536,34 @@ TEST(stream_says_when_there_is_no_memory) {
   pool_drain();
   mem_fail_at(1, true);
   CHECK_EQ(end.transport->ops->write(end.transport, &piece, 1), UV_ENOMEM);
-  CHECK_EQ(end.transport->ops->shutdown(end.transport), UV_ENOMEM);
   mem_fail_at(0, false);
   CHECK_EQ(end.transport->ops->write(end.transport, &piece, 1), 0);
   UNTIL(end.written == 1);
+  tear_down();
+}
+
+TEST(stream_says_when_there_is_no_memory_to_end_later) {
+  char *bytes = calloc(1, LARGE);
+
+  set_up_connection();
+  size_t sent = fill(bytes);
+  struct slice rest = {bytes + sent, LARGE - sent};
+  CHECK_EQ(end.transport->ops->write(end.transport, &rest, 1), 0);
+  pool_drain();
+  mem_fail_at(1, true);
+  CHECK_EQ(end.transport->ops->shutdown(end.transport), UV_ENOMEM);
+  mem_fail_at(0, false);
+  tear_down();
+  free(bytes);
+}
+
+TEST(stream_says_when_it_cannot_end) {
+  set_up_connection();
+  CHECK_EQ(end.transport->ops->shutdown(end.transport), 0);
+  client_resets();
+  end.transport->ops->start_reading(end.transport);
+  UNTIL(end.ended == 1);
+  CHECK_EQ(end.transport->ops->shutdown(end.transport), UV_ENOTCONN);
   tear_down();
 }
 
