@@ -35,6 +35,22 @@ struct starved_app {
   bool has_sockets; /* what it waits for comes from the kernel */
 };
 
+/* The end of an app whose round() opens the testbed: one round to warm up, and
+ * one that counts. */
+#define STARVED_TESTBED                                                        \
+  "local function finish()\n"                                                  \
+  "  while not testbed.sweep() do testbed.settle() end\n"                      \
+  "  testbed.close()\n"                                                        \
+  "end\n"                                                                      \
+  "core.spawn(function()\n"                                                    \
+  "  round() finish()\n"                                                       \
+  "  core.announce('warm')\n"                                                  \
+  "  core.sleep(0.002)\n"                                                      \
+  "  local is_good = pcall(round)\n"                                           \
+  "  pcall(finish)\n"                                                          \
+  "  core.announce(is_good and 'good' or 'bad')\n"                             \
+  "end)\n"
+
 /* Runs the app as long as it has an n-th allocation behind "warm" that can
  * fail, of Lua's or of C's: it need not do well, but nothing stays held. */
 void starve_app(const struct starved_app *app, bool is_luas);

@@ -34,19 +34,7 @@ static const char text[] =
     "  core.sleep(60)\n"
     "  testbed.settle()\n"
     "  assert(told[1] == 'hello')\n"
-    "end\n"
-    "local function finish()\n"
-    "  while not testbed.sweep() do testbed.settle() end\n"
-    "  testbed.close()\n"
-    "end\n"
-    "core.spawn(function()\n"
-    "  round() finish()\n"
-    "  core.announce('warm')\n"
-    "  core.sleep(0.002)\n"
-    "  local is_good = pcall(round)\n"
-    "  pcall(finish)\n"
-    "  core.announce(is_good and 'good' or 'bad')\n"
-    "end)\n";
+    "end\n" STARVED_TESTBED;
 
 static const struct starved_app app = {.text = text, .has_sockets = false};
 

@@ -24,19 +24,7 @@ static const char text[] =
     "  local conn, reason = core.wait(ticket)\n"
     "  attempt:cancel()\n"
     "  assert(not conn and reason and taken == 1)\n"
-    "end\n"
-    "local function finish()\n"
-    "  while not testbed.sweep() do testbed.settle() end\n"
-    "  testbed.close()\n"
-    "end\n"
-    "core.spawn(function()\n"
-    "  round() finish()\n"
-    "  core.announce('warm')\n"
-    "  core.sleep(0.002)\n"
-    "  local is_good = pcall(round)\n"
-    "  pcall(finish)\n"
-    "  core.announce(is_good and 'good' or 'bad')\n"
-    "end)\n";
+    "end\n" STARVED_TESTBED;
 
 static const struct starved_app app = {.text = text, .has_sockets = false};
 
