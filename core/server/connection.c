@@ -123,7 +123,8 @@ void connection_free(struct connection *conn) {
 
 struct connection *connection_accept(struct server *server,
                                      struct service *service,
-                                     struct transport *transport) {
+                                     struct transport *transport,
+                                     const struct address *peer) {
   struct connection *conn = mem_alloc_zeroed(1, sizeof *conn);
   if (!conn) {
     transport->ops->close(transport);
@@ -133,7 +134,7 @@ struct connection *connection_accept(struct server *server,
   conn->service = service;
   conn->id = ++server->last_id;
   conn->state = CONNECTION_HTTP;
-  conn->peer = transport->ops->peer(transport);
+  conn->peer = *peer;
   conn->is_secure = transport->ops->describe != NULL;
   connection_heard(conn);
   wheel_entry_init(&conn->timer);

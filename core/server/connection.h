@@ -139,11 +139,12 @@ struct close_reason {
   char text[];
 };
 
-/* Takes the transport over; connection_start or a refusal is next. NULL when
- * there is no memory; then it is closed. */
+/* Takes the transport over, whose peer that is; connection_start or a refusal
+ * is next. NULL when there is no memory; then it is closed. */
 struct connection *connection_accept(struct server *server,
                                      struct service *service,
-                                     struct transport *transport);
+                                     struct transport *transport,
+                                     const struct address *peer);
 /* Begins to serve it. */
 void connection_start(struct connection *conn);
 

@@ -269,7 +269,8 @@ static bool write_request(struct buffer *to, const struct opening *opening,
 struct connection *connection_ask(struct server *server,
                                   struct transport *transport,
                                   const struct opening *opening) {
-  struct connection *conn = connection_accept(server, NULL, transport);
+  struct address peer = transport->ops->peer(transport);
+  struct connection *conn = connection_accept(server, NULL, transport, &peer);
   if (!conn) return NULL;
   conn->is_outgoing = true;
   server->outgoing++;

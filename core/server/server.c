@@ -51,12 +51,13 @@ int server_init(struct server *server, struct clock *clock) {
 
 /* Raw TCP has no words for it, and TLS would have to be agreed on first. */
 static void refuse(struct server *server, struct service *service,
-                   struct transport *transport, const struct refusal *refusal) {
+                   struct transport *transport, const struct address *peer,
+                   const struct refusal *refusal) {
   if (service->raw || service->secure) {
     transport->ops->close(transport);
     return;
   }
-  struct connection *conn = connection_accept(server, service, transport);
+  struct connection *conn = connection_accept(server, service, transport, peer);
   if (!conn) return;
   conn->is_refused = true;
   if (server->refused++ < SERVER_REFUSED_MAX && !transport->is_last)
@@ -65,31 +66,28 @@ static void refuse(struct server *server, struct service *service,
     http_refuse_abruptly(conn, refusal);
 }
 
-/* Puts the address there of which only so many are served; false where there is
- * no such limit. Peers without an address (of a unix socket) are one host, and
- * proxies speak for many. */
+/* Are only so many of that address served? Peers without one (of a unix socket)
+ * are one host, and proxies speak for many. */
 static bool is_limited(const struct service *service,
-                       struct transport *transport, struct address *peer) {
+                       const struct address *peer) {
   if (service->max_per_address == 0 || service->has_proxy_header) return false;
-  *peer = transport->ops->peer(transport);
   return peer->family != 0 && !networks_have(&service->trusted, peer);
 }
 
 static void accept_counted(struct server *server, struct service *service,
-                           struct transport *transport) {
+                           struct transport *transport,
+                           const struct address *peer) {
   static const struct refusal too_many = {
       429, "This address has too many connections."};
-  struct address peer;
-  bool is_counted = is_limited(service, transport, &peer);
+  bool is_counted = is_limited(service, peer);
   if (is_counted &&
-      tally_count(&server->tally, &peer) >= service->max_per_address) {
-    refuse(server, service, transport, &too_many);
+      tally_count(&server->tally, peer) >= service->max_per_address) {
+    refuse(server, service, transport, peer, &too_many);
     return;
   }
-  struct connection *conn = connection_accept(server, service, transport);
+  struct connection *conn = connection_accept(server, service, transport, peer);
   if (!conn) return;
-  if (is_counted) conn->peer = peer; /* asked again, the peer may be gone */
-  conn->is_counted = is_counted && tally_enter(&server->tally, &peer);
+  conn->is_counted = is_counted && tally_enter(&server->tally, peer);
   if (is_counted && !conn->is_counted)
     connection_terminate(conn);
   else
@@ -101,12 +99,14 @@ void server_accept(struct server *server, struct service *service,
   static const struct refusal full = {503, "no more connections are served"};
   bool is_full = server->count - server->refused - server->outgoing >=
                  server->max_connections;
+  /* Once: asked again, the peer may be gone. */
+  struct address peer = transport->ops->peer(transport);
   if (server->draining)
     transport->ops->close(transport);
   else if (is_full || transport->is_last)
-    refuse(server, service, transport, &full);
+    refuse(server, service, transport, &peer, &full);
   else
-    accept_counted(server, service, transport);
+    accept_counted(server, service, transport, &peer);
 }
 
 void server_mark(struct server *server, struct connection *conn) {
