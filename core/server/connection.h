@@ -17,7 +17,7 @@
  * by piece is in ANSWERING behind it; when the answer keeps the connection, it
  * goes back to HTTP. CLOSING: our close frame is queued, the peer's is awaited.
  * ENDING: nothing more is delivered; what is queued goes out, then FIN, then
- * what the peer still sends is thrown away for a moment (RFC 6455 7.1.1:
+ * what the peer still sends is thrown away for a while (RFC 6455 7.1.1:
  * closing at once could destroy our last bytes with a reset). CLOSED: the
  * transport is closing.
  *
