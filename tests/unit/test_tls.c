@@ -336,7 +336,7 @@ static void watch_refusing(uint8_t *bytes, size_t length, bool from_client) {
 }
 
 /* The alert is not sealed yet. In TLS 1.3 mbedTLS's own server does not know it
- * so; that of OpenSSL does. */
+ * so. */
 
 TEST(tls_client_hears_of_its_refusal_when_the_alert_is_out) {
   struct pair pair = {.server = make_server(), .client = make_client()};
