@@ -23,6 +23,15 @@ describe("Journal", function()
     assert.are.equal(6, get())
   end)
 
+  it("takes back what came before a write that has failed, and not that one", function()
+    local t = { a = 1 }
+    local journal = Journal()
+    journal:set(t, "a", 2)
+    assert.has_error(function() journal:set(t, 0 / 0, 3) end) -- as one without memory does
+    journal:undo()
+    assert.are.same({ a = 1 }, t)
+  end)
+
   it("writes past metatables", function()
     local t = setmetatable({}, { __newindex = error })
     Journal():set(t, "a", 1)

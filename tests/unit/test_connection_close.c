@@ -99,6 +99,25 @@ TEST(connection_waits_for_the_peers_end_as_for_its_close_frame) {
   stage_close(stage);
 }
 
+/* However short closeTimeout is; an app's 0 is 1 here. */
+TEST(connection_waits_a_second_at_least_for_the_peers_end) {
+  static const uint32_t timeouts[] = {1, 300};
+  for (size_t i = 0; i < 2; i++) {
+    struct stage *stage = stage_open();
+    stage->endpoint.limits.close_timeout = timeouts[i];
+    struct peer *peer = stage_upgraded(stage);
+    check_context("%u ms", (unsigned)timeouts[i]);
+    peer_send(peer, "88 80 00000000");
+    stage_run(stage);
+    stage_wait(stage, 900);
+    stage_check(peer, "close 1005", "close 1000; FIN");
+    stage_wait(stage, 300);
+    stage_check(peer, "", "gone");
+    stage_close(stage);
+  }
+  check_no_context();
+}
+
 /* The peer has closed, and still has to take most of 1,000 bytes. */
 static struct peer *slow_to_take(struct stage *stage) {
   struct peer *peer = stage_upgraded(stage);

@@ -396,6 +396,17 @@ static size_t fill(const char *bytes) {
   return sent;
 }
 
+/* A connection with a write under way; the bytes are the caller's to free. */
+static char *write_too_much(void) {
+  char *bytes = calloc(1, LARGE);
+
+  set_up_connection();
+  size_t sent = fill(bytes);
+  struct slice rest = {bytes + sent, LARGE - sent};
+  CHECK_EQ(end.transport->ops->write(end.transport, &rest, 1), 0);
+  return bytes;
+}
+
 TEST(stream_writes_what_the_kernel_refuses_later) {
   char *bytes = calloc(1, LARGE);
 
@@ -420,12 +431,8 @@ TEST(stream_writes_what_the_kernel_refuses_later) {
 }
 
 TEST(stream_may_be_closed_while_it_writes) {
-  char *bytes = calloc(1, LARGE);
+  char *bytes = write_too_much();
 
-  set_up_connection();
-  size_t sent = fill(bytes);
-  struct slice rest = {bytes + sent, LARGE - sent};
-  CHECK_EQ(end.transport->ops->write(end.transport, &rest, 1), 0);
   end.transport->ops->close(end.transport);
   end.transport->ops->close(end.transport);
   CHECK_EQ(end.closed, 0); /* not from inside the call */
@@ -452,12 +459,8 @@ TEST(stream_knows_what_the_peer_has_not_taken) {
 }
 
 TEST(stream_shuts_down_after_its_bytes) {
-  char *bytes = calloc(1, LARGE);
+  char *bytes = write_too_much();
 
-  set_up_connection();
-  size_t sent = fill(bytes);
-  struct slice rest = {bytes + sent, LARGE - sent};
-  CHECK_EQ(end.transport->ops->write(end.transport, &rest, 1), 0);
   CHECK_EQ(end.transport->ops->shutdown(end.transport), 0);
   client_starts_reading();
   UNTIL(client.has_ended);
@@ -471,12 +474,8 @@ TEST(stream_shuts_down_after_its_bytes) {
 }
 
 TEST(stream_may_be_closed_while_it_shuts_down) {
-  char *bytes = calloc(1, LARGE);
+  char *bytes = write_too_much();
 
-  set_up_connection();
-  size_t sent = fill(bytes);
-  struct slice rest = {bytes + sent, LARGE - sent};
-  CHECK_EQ(end.transport->ops->write(end.transport, &rest, 1), 0);
   CHECK_EQ(end.transport->ops->shutdown(end.transport), 0);
   end.transport->ops->close(end.transport);
   UNTIL(end.closed);
@@ -516,12 +515,8 @@ TEST(stream_hears_a_reset) {
 }
 
 TEST(stream_hears_that_a_write_failed) {
-  char *bytes = calloc(1, LARGE);
+  char *bytes = write_too_much();
 
-  set_up_connection();
-  size_t sent = fill(bytes);
-  struct slice rest = {bytes + sent, LARGE - sent};
-  CHECK_EQ(end.transport->ops->write(end.transport, &rest, 1), 0);
   client_resets();
   UNTIL(end.written == 1);
   CHECK(end.error < 0);
@@ -543,12 +538,8 @@ TEST(stream_says_when_there_is_no_memory) {
 }
 
 TEST(stream_says_when_there_is_no_memory_to_end_later) {
-  char *bytes = calloc(1, LARGE);
+  char *bytes = write_too_much();
 
-  set_up_connection();
-  size_t sent = fill(bytes);
-  struct slice rest = {bytes + sent, LARGE - sent};
-  CHECK_EQ(end.transport->ops->write(end.transport, &rest, 1), 0);
   pool_drain();
   mem_fail_at(1, true);
   CHECK_EQ(end.transport->ops->shutdown(end.transport), UV_ENOMEM);
